@@ -1,0 +1,1 @@
+"""Commands, options and exit statuses; the only place that prints or exits."""

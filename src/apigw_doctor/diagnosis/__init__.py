@@ -1,0 +1,1 @@
+"""Rules: from the timeline of one request to its cause."""

@@ -1,0 +1,132 @@
+"""What a rule is: metadata, a page, and a pure decision over the parts of a timeline.
+
+A rule is a function whose parameters say by type which parts it needs; `X | None` means that it
+can do without. A missing required part gives `NotDecidable`, never silence.
+"""
+
+import inspect
+import types
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from apigw_doctor.attribution.timeline import Timeline
+from apigw_doctor.evidence.tables import Cite
+from apigw_doctor.model.terms import Boundary, Confidence, Layer
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """A rule's answer: this is what happened.
+
+    `boundary` and `layer` replace those of the clocks and the rule where the rule knows better.
+    `spent_ms` is the time the cause is charged with.
+    """
+
+    summary: str
+    confidence: Confidence
+    boundary: Boundary | None = None
+    layer: Layer | None = None
+    spent_ms: float | None = None
+    timer_ms: float | None = None
+    cites: tuple[Cite, ...] = ()
+    #: causes that were weighed and why they are not the answer: (name, reason)
+    why_not: tuple[tuple[str, str], ...] = ()
+    fixes: tuple[str, ...] = ()
+
+
+class NotDecidable(msgspec.Struct, frozen=True, kw_only=True):
+    """The rule could apply, and evidence that it needs is missing.
+
+    `missing` holds names of part types (`LambdaInvocation`), or a clause of the rule's own.
+    """
+
+    missing: tuple[str, ...]
+
+
+Answer = Cause | NotDecidable | None
+Check = Callable[..., Answer]
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the catalogue of causes."""
+
+    code: str
+    name: str
+    layer: Layer
+    fixes: tuple[str, ...]
+    references: tuple[str, ...]
+    since: str
+    #: the more specific of two causes that fit wins; higher is more specific
+    specificity: int
+    check: Check
+    required: tuple[type, ...]
+    optional: tuple[type, ...]
+
+    @property
+    def page(self) -> str:
+        """The documentation page, Markdown."""
+        return inspect.cleandoc(self.check.__doc__ or "")
+
+    def evaluate(self, timeline: Timeline) -> Answer:
+        """The rule's answer for one request."""
+        found: list[Any] = [timeline.part(kind) for kind in (*self.required, *self.optional)]
+        return self._decide(dict(zip((*self.required, *self.optional), found, strict=True)))
+
+    def evaluate_parts(self, parts: Mapping[type, Any]) -> Answer:
+        """The rule's answer for loose parts, as the YAML cases give them."""
+        return self._decide({kind: parts.get(kind) for kind in (*self.required, *self.optional)})
+
+    def _decide(self, parts: Mapping[type, Any]) -> Answer:
+        missing = tuple(kind.__name__ for kind in self.required if parts[kind] is None)
+        if missing:
+            return NotDecidable(missing=missing)
+        return self.check(**{name: parts[kind] for name, kind in _parameters(self.check).items()})
+
+
+def rule(
+    code: str,
+    name: str,
+    *,
+    layer: Layer,
+    specificity: int,
+    fixes: tuple[str, ...],
+    references: tuple[str, ...],
+    since: str = "0.1",
+) -> Callable[[Check], Rule]:
+    """Make a `Rule` of a function; its parameter types say which parts of a timeline it needs."""
+
+    def wrap(check: Check) -> Rule:
+        hints = typing.get_type_hints(check)
+        required, optional = [], []
+        for parameter in inspect.signature(check).parameters:
+            kind, is_optional = _unwrap(hints[parameter])
+            (optional if is_optional else required).append(kind)
+        return Rule(
+            code=code,
+            name=name,
+            layer=layer,
+            fixes=fixes,
+            references=references,
+            since=since,
+            specificity=specificity,
+            check=check,
+            required=tuple(required),
+            optional=tuple(optional),
+        )
+
+    return wrap
+
+
+def _unwrap(hint: Any) -> tuple[type, bool]:  # noqa: ANN401 - a type hint
+    """`X` -> (X, False); `X | None` -> (X, True)."""
+    if isinstance(hint, types.UnionType):
+        kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
+        return kinds[0], True
+    return hint, False
+
+
+def _parameters(check: Check) -> dict[str, type]:
+    hints = typing.get_type_hints(check)
+    return {name: _unwrap(hints[name])[0] for name in inspect.signature(check).parameters}

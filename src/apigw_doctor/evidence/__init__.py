@@ -1,0 +1,1 @@
+"""Row types, redaction and merging: what is known, before anybody judges."""

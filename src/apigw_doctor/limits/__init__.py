@@ -1,0 +1,1 @@
+"""Dated facts about AWS limits, defaults and prices, each with its source."""

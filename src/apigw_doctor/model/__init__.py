@@ -1,0 +1,1 @@
+"""Words, ids, times and errors that every package shares."""
