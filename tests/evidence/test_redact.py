@@ -91,7 +91,7 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         ),
         pytest.param(
             "{Authorization=AWS4-HMAC-SHA256 Credential=K/20250520/eu-west-1/execute-api/aws4_request, "
-            "SignedHeaders=host;x-amz-date, Signature=5d672d79c15b13162d9279b0855cfba6, X-Amz-Date=20250520T024010Z}",
+            "SignedHeaders=host;x-amz-date, Signature=5d672d79c15b13, X-Amz-Date=20250520T024010Z}",
             "{Authorization=[REDACTED:authorization], SignedHeaders=host;x-amz-date, "
             "Signature=[REDACTED:signature], X-Amz-Date=20250520T024010Z}",
             id="signature-version-4-in-a-map",
@@ -103,12 +103,14 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         ),
         pytest.param(
             "> Host: x\n> authorization: Bearer a b\n> Cookie: c=d; e=f\n< HTTP/2 504\n",
-            "> Host: x\n> authorization: [REDACTED:authorization]\n> Cookie: [REDACTED:cookie]\n< HTTP/2 504\n",
+            "> Host: x\n> authorization: [REDACTED:authorization]\n"
+            "> Cookie: [REDACTED:cookie]\n< HTTP/2 504\n",
             id="header-lines-of-curl",
         ),
         pytest.param(
             "{\n  authorization:\n   'Bearer s1',\n  cookies: [ 'a=s2', 'b=s3' ],\n  host: 'x' }",
-            "{\n  authorization:\n   '[REDACTED:authorization]',\n  cookies: ['[REDACTED:cookie]'],\n  host: 'x' }",
+            "{\n  authorization:\n   '[REDACTED:authorization]',\n"
+            "  cookies: ['[REDACTED:cookie]'],\n  host: 'x' }",
             id="node-inspect",
         ),
         pytest.param(
@@ -128,7 +130,8 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         ),
         pytest.param(
             '{"key": "Authorization", "value": "Basic s"} (b"x-api-key", b"s")',
-            '{"key": "Authorization", "value": "[REDACTED:authorization]"} (b"x-api-key", b"[REDACTED:api-key]")',
+            '{"key": "Authorization", "value": "[REDACTED:authorization]"} '
+            '(b"x-api-key", b"[REDACTED:api-key]")',
             id="name-and-value-side-by-side",
         ),
         pytest.param(
@@ -143,10 +146,13 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
             id="azure-shared-access",
         ),
         pytest.param(
-            '"url": "https://x/y?sig=", "n": "1"', '"url": "https://x/y?sig=", "n": "1"', id="empty-query-value"
+            '"url": "https://x/y?sig=", "n": "1"',
+            '"url": "https://x/y?sig=", "n": "1"',
+            id="empty-query-value",
         ),
         pytest.param(
-            "postgres://app:p/w:1@db.internal:5432/x", "postgres://app:[REDACTED:password]@db.internal:5432/x",
+            "postgres://app:p/w:1@db.internal:5432/x",
+            "postgres://app:[REDACTED:password]@db.internal:5432/x",
             id="url-with-a-password",
         ),
         pytest.param(
@@ -159,8 +165,25 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
             "plan for request: ID. API Key: [REDACTED:api-key] API Stage: x/Prod",
             id="usage-plan-line",
         ),
+        pytest.param(
+            f"{{Authorization=Bearer {JWT}, Host=x}}",
+            "{Authorization=[REDACTED:authorization], Host=x}",
+            id="one-secret-within-another",
+        ),
+        pytest.param(
+            "mysql --user app --password hunter2 db",
+            "mysql --user app --password [REDACTED:secret] db",
+            id="flag",
+        ),
+        pytest.param(
+            "?state=%7B%22password%22%3A%22hunter2%22%7D&n=1",
+            "?state=%7B%22password%22%3A%22[REDACTED:password]%22%7D&n=1",
+            id="json-in-a-query",
+        ),
         pytest.param("<password>s</password>", "<password>[REDACTED:password]</password>", id="xml"),
-        pytest.param(f"using {ACCESS_KEY},{SESSION_KEY}", "using [REDACTED:access-key],[REDACTED:access-key]", id="ids"),
+        pytest.param(
+            f"using {ACCESS_KEY},{SESSION_KEY}", "using [REDACTED:access-key],[REDACTED:access-key]", id="ids"
+        ),
         pytest.param(f"got {JWT}.", "got [REDACTED:jwt]", id="jwt"),
         pytest.param(f"got {JWT[:40]} [TRUNCATED]", "got [REDACTED:jwt] [TRUNCATED]", id="jwt-cut-short"),
         pytest.param(f"sts {SESSION_TOKEN} ok", "sts [REDACTED:session-token] ok", id="session-token"),
@@ -170,16 +193,28 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         pytest.param("ghp" + "_" + "x1" * 18, "[REDACTED:token]", id="github"),
         pytest.param("xoxb" + "-12345678-" + "aB3" * 6, "[REDACTED:token]", id="slack"),
     ],
-)  # fmt: skip
+)
 def test_only_the_secret_is_replaced(text: str, expected: str) -> None:
     assert redact(text) == expected
     assert redact(expected) == expected
 
 
 NAMES = st.sampled_from(
-    ["Authorization", "Proxy-Authorization", "x-api-key", "X-Amz-Security-Token", "password", "DB_PASSWORD",
-     "client_secret", "refreshToken", "aws_secret_access_key", "private_key", "id_token", "sessionToken"]
-)  # fmt: skip
+    [
+        "Authorization",
+        "Proxy-Authorization",
+        "x-api-key",
+        "X-Amz-Security-Token",
+        "password",
+        "DB_PASSWORD",
+        "client_secret",
+        "refreshToken",
+        "aws_secret_access_key",
+        "private_key",
+        "id_token",
+        "sessionToken",
+    ]
+)
 # A tail that no other text here contains, after anything that a value may hold in that shape.
 TAIL = "q7Zk9Vw3Xb"
 
@@ -246,12 +281,66 @@ def test_ids_beside_a_secret_survive(name: str, value: str, line: str, before: b
 
 # Fragments that the patterns look for, so that random text comes near to them.
 FRAGMENTS = st.sampled_from(
-    ["token", "Authorization", "cookie", "password", "sig", "API Key", "=", ": ", ":", ", ", ",", "{", "}", "[", "]",
-     '"', "'", '\\"', "\\", "\\\\", "\n", " ", "&", "?", ";", "<", ">", "@", "x.io", "://", "Bearer ", "%3D", "%26",
-     " [TRUNCATED]", "[REDACTED:token]", "[REDACTED:", "Host", "Host=", "eyJ" + "A" * 17, ".", "-", "null", "value",
-     "=\"", "error", "> ", "API Stage", "-----BEGIN PRIVATE " + "KEY-----", "code=" + "a" * 16, "a", "1.2.3.4", "::",
-     "user", "principal", "?a=b", "queryString", "ffff:"]
-)  # fmt: skip
+    [
+        "token",
+        "Authorization",
+        "cookie",
+        "password",
+        "sig",
+        "API Key",
+        "=",
+        ": ",
+        ":",
+        ", ",
+        ",",
+        "{",
+        "}",
+        "[",
+        "]",
+        '"',
+        "'",
+        '\\"',
+        "\\",
+        "\\\\",
+        "\n",
+        " ",
+        "&",
+        "?",
+        ";",
+        "<",
+        ">",
+        "@",
+        "x.io",
+        "://",
+        "Bearer ",
+        "%3D",
+        "%26",
+        " [TRUNCATED]",
+        "[REDACTED:token]",
+        "[REDACTED:",
+        "Host",
+        "Host=",
+        "eyJ" + "A" * 17,
+        ".",
+        "-",
+        "null",
+        "value",
+        '="',
+        "error",
+        "> ",
+        "API Stage",
+        "-----BEGIN PRIVATE " + "KEY-----",
+        "code=" + "a" * 16,
+        "a",
+        "1.2.3.4",
+        "::",
+        "user",
+        "principal",
+        "?a=b",
+        "queryString",
+        "ffff:",
+    ]
+)
 HOSTILE = st.lists(FRAGMENTS | st.text(max_size=3), max_size=24).map("".join)
 
 
@@ -278,12 +367,62 @@ def test_no_text_raises(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["a", "\\", '"', "eyJ", "eyJ" + "a" * 20, "a@", "a@b.", "a.1@", "token=[", "token=[\n", 'token="', "token={'",
-     "token", "token=", ",token=a", "{token=a", "sig", "sig=\"   ", "://a:", "://a:b@", "://", "Bearer ", "Basic aB",
-     "-----BEGIN PRIVATE " + "KEY-----", "IQoJb3JpZ2lu", "sk-", "SG.", "?code=", ":", "1.", "1:", "f::", "::", " ",
-     "1 a ", "?a=b", "user:", "queryString={a=", "\x1b[", "\x1b]", "\x9b", "\n", "=\"", "cookie: a, ", "</", "&", ";",
-     "password\\\\\\\"", "authorization: a=\"", "token : ", "\\\"token\\\":\\\"", "[REDACTED:token]", "token=[REDACTED:"],
-)  # fmt: skip
+    [
+        "a",
+        "\\",
+        '"',
+        "eyJ",
+        "eyJ" + "a" * 20,
+        "a@",
+        "a@b.",
+        "a.1@",
+        "token=[",
+        "token=[\n",
+        'token="',
+        "token={'",
+        "token",
+        "token=",
+        ",token=a",
+        "{token=a",
+        "sig",
+        'sig="   ',
+        "://a:",
+        "://a:b@",
+        "://",
+        "Bearer ",
+        "Basic aB",
+        "-----BEGIN PRIVATE " + "KEY-----",
+        "IQoJb3JpZ2lu",
+        "sk-",
+        "SG.",
+        "?code=",
+        ":",
+        "1.",
+        "1:",
+        "f::",
+        "::",
+        " ",
+        "1 a ",
+        "?a=b",
+        "user:",
+        "queryString={a=",
+        "\x1b[",
+        "\x1b]",
+        "\x9b",
+        "\n",
+        '="',
+        "cookie: a, ",
+        "</",
+        "&",
+        ";",
+        'password\\\\\\"',
+        'authorization: a="',
+        "token : ",
+        '\\"token\\":\\"',
+        "[REDACTED:token]",
+        "token=[REDACTED:",
+    ],
+)
 def test_a_megabyte_of_one_hostile_piece_is_worked_off(piece: str) -> None:
     text = piece * (1_000_000 // len(piece))
     Anonymizer(b"key").anonymize(redact(text))
@@ -306,20 +445,31 @@ class TestAnonymizer:
             ("X-Forwarded-For=203.0.113.9, 198.51.100.7, Via=x", "X-Forwarded-For=ip-H, ip-H, Via=x"),
             ("[2001:db8::1]:443 and ::ffff:10.0.0.1.", r"[ip-H]:443 and ip-H."),
             ("for principal: auth0|jane doe", "for principal: principal-H"),
-            ('"user":"bob","caller":"AIDAX","userAgent":"Chrome/120.0.0.0"',
-             '"user":"principal-H","caller":"principal-H","userAgent":"Chrome/120.0.0.0"'),
-            (r'{\"principalId\":\"u1\",\"userArn\":\"arn:aws:iam::1:user/x\"}',
-             r'{\"principalId\":\"principal-H\",\"userArn\":\"principal-H\"}'),
-            ("User: arn:aws:sts::1:assumed-role/a/b is not authorized", "User: principal-H is not authorized"),
-            ('203.0.113.9 - bob [24/Nov/2026:10:00:00 +0000] "GET /a?b=c HTTP/1.1"',
-             'ip-H - principal-H [24/Nov/2026:10:00:00 +0000] "GET /a?b= HTTP/1.1"'),
+            (
+                '"user":"bob","caller":"AIDAX","userAgent":"Chrome/120.0.0.0"',
+                '"user":"principal-H","caller":"principal-H","userAgent":"Chrome/120.0.0.0"',
+            ),
+            (
+                r"{\"principalId\":\"u1\",\"userArn\":\"arn:aws:iam::1:user/x\"}",
+                r"{\"principalId\":\"principal-H\",\"userArn\":\"principal-H\"}",
+            ),
+            (
+                "User: arn:aws:sts::1:assumed-role/a/b is not authorized",
+                "User: principal-H is not authorized",
+            ),
+            (
+                '203.0.113.9 - bob [24/Nov/2026:10:00:00 +0000] "GET /a?b=c HTTP/1.1"',
+                'ip-H - principal-H [24/Nov/2026:10:00:00 +0000] "GET /a?b= HTTP/1.1"',
+            ),
             ("GET /a?b=1&c=2,3 HTTP/1.1", "GET /a?b=&c= HTTP/1.1"),
             (r'{"url":"/a?b=1\u0026c=2"}', r'{"url":"/a?b=\u0026c="}'),
             ("Method request query string: {a=1, 2, b=3}", "Method request query string: {a=, b=}"),
-            ('"queryStringParameters": {"a":"it\'s","b":"x"}, "rawQueryString":"a=1&b=2"',
-             '"queryStringParameters": {"a":"","b":""}, "rawQueryString":"a=&b="'),
+            (
+                '"queryStringParameters": {"a":"it\'s","b":"x"}, "rawQueryString":"a=1&b=2"',
+                '"queryStringParameters": {"a":"","b":""}, "rawQueryString":"a=&b="',
+            ),
         ],
-    )  # fmt: skip
+    )
     def test_people_are_hashed_and_query_values_dropped(self, text: str, pattern: str) -> None:
         shown = re.sub(r"\b(ip|principal)-[0-9a-f]{10}\b", r"\1-H", Anonymizer(b"key").anonymize(text))
         assert shown == pattern

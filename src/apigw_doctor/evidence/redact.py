@@ -96,6 +96,14 @@ _SHAPES = (
         re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z][A-Za-z0-9-]+"),
         "[REDACTED:email]",
     ),
+    _Shape(
+        ("--",),
+        re.compile(
+            r"(--[\w-]{0,32}(?:password|passwd|token|secret|api-?key) {1,4})(?!-|\[REDACTED:)[^\s\"'\\]{3,}+",
+            re.ASCII,
+        ),
+        r"\1[REDACTED:secret]",
+    ),
     # "Bearer token expired" names no token; after anything else that looks like one it is one.
     _Shape(
         ("earer ", "BEARER ", "earer%20"),

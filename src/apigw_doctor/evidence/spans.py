@@ -35,8 +35,8 @@ class Span(NamedTuple):
 
 _SEPARATOR = re.compile(
     r"""
-    (?P<close>\\{0,64}["'`])?                       # end of a quoted name
-    (?: [ \t]{0,16} (?P<sign> =>|:=|={1,3}|:(?!:)|%3[DdAa]) [ \t]{0,16}
+    (?P<close>\\{0,64}["'`]|%22)?                   # end of a quoted name
+    (?: [ \t]{0,16} (?P<sign> =>|:=|={1,3}|:(?!:)|%3[DdAa](?:%22)?) [ \t]{0,16}
         (?: \r?\n [ \t]{1,64} (?=\\{0,64}["'`\[{]) )?  # Node breaks long values
       | (?P<xml>>)
       | (?(close)                                    # ('name', 'value'); "name": .., "value": ..
@@ -56,23 +56,23 @@ _QUOTE_STOPS = {
 _END = r"""(?=[\s,;:}\])"'`\\&<>]|\Z)"""
 _KEY = r"[A-Za-z][\w.-]{0,63}"
 _ALWAYS = rf"""\r?\n|[ ]?\[TRUNCATED\]|[}}\])]{_END}|\\{{0,64}}["'`]{_END}"""
-# `Digest username="x", response="y"` and `Cookie: a="b c"`: quotes that belong to the value.
-_INNER_QUOTED = r'(?P<inner>=\\{0,64}"[^"\n]*")'
+# `Digest username="x", response="y"`, `Cookie: a="b c"`: quotes that belong to the value; so do marks.
+_INNER = rf'(?P<inner>=\\{{0,64}}"[^"\n]*"|{MARKER.pattern})'
 _HEADER = (
     r"(?i:accept|age|allow|authorization|cache-control|connection|cookie|date|etag|expires|forwarded|from"
     r"|host|last-modified|location|origin|pragma|priority|proxy-authorization|range|referer|retry-after"
     r"|server|set-cookie|te|trailer|transfer-encoding|upgrade|user-agent|vary|via|dnt|traceparent"
     r"|(?:x|sec|cf|cloudfront|content|access-control|if|accept|keep|strict|www|alt|upgrade)-[\w-]{1,64})"
 )
-_PAIR_STOPS = re.compile(rf'{_INNER_QUOTED}|{_ALWAYS}|,[ \t]{{1,4}}(?={_KEY}=(?!"))')
-_LINE_STOPS = re.compile(rf"{_INNER_QUOTED}|{_ALWAYS}|,[ \t]{{1,4}}(?={_KEY}:[ ])")
+_PAIR_STOPS = re.compile(rf'{_INNER}|{_ALWAYS}|,[ \t]{{1,4}}(?={_KEY}=(?!"))')
+_LINE_STOPS = re.compile(rf"{_INNER}|{_ALWAYS}|,[ \t]{{1,4}}(?={_KEY}:[ ])")
 # Cookies joined by commas look like further pairs, so only a header's name ends them.
-_COOKIE_STOPS = re.compile(rf"{_INNER_QUOTED}|{_ALWAYS}|,[ \t]{{1,4}}(?={_HEADER}[=:])")
+_COOKIE_STOPS = re.compile(rf"{_INNER}|{_ALWAYS}|,[ \t]{{1,4}}(?={_HEADER}[=:])")
 _WORD_STOPS = re.compile(
-    rf"{_ALWAYS}|\s|</|\\u0026|&amp;"
+    rf"(?P<inner>{MARKER.pattern})|{_ALWAYS}|\s|</|\\u0026|&amp;"
     rf"""|[,;&](?=\s|\Z|["'\\]|{_KEY}[=:])|;(?=[A-Za-z][\w .-]{{0,40}}=)"""
 )
-_ENCODED_STOPS = re.compile(rf"{_ALWAYS}|\s|&|%26|%22|%7[Dd]|%2[Cc]")
+_ENCODED_STOPS = re.compile(rf"(?P<inner>{MARKER.pattern})|{_ALWAYS}|\s|&|%26|%22|%7[Dd]|%2[Cc]")
 _LINE_START = re.compile(r"[ \t>*<+-]{0,64}[\"']?\Z")
 _ANY_QUOTE = re.compile(r"""\\{0,64}(?P<quote>["'`])""")
 _BRACKETS = re.compile(r"""\\{0,64}(?P<quote>["'`])|(?P<bracket>[\[\]{}])|(?P<line>\r?\n)|[ ]\[TRUNCATED\]""")
@@ -246,13 +246,7 @@ def _stops(text: str, name: re.Match[str], separator: re.Match[str], line: _Line
 
 
 def _bare(text: str, kind: str, start: int, stops: re.Pattern[str]) -> Span | None:
-    marker = MARKER.match(text, start)
-    position = marker.end() if marker is not None else start
-    end = len(text)
-    for stop in stops.finditer(text, position):
-        if stop.groupdict().get("inner") is None:
-            end = stop.start()
-            break
+    end = next((stop.start() for stop in stops.finditer(text, start) if stop["inner"] is None), len(text))
     return None if text[start:end].strip() in _SAYS_NOTHING else Span(kind, start, end)
 
 

@@ -1,0 +1,445 @@
+"""Reads inputs line by line into evidence: detects what each line is, unwraps it, counts what it is not.
+
+A line is, in this order of trying: part of an open JSON document or table, the start of one, a log
+message behind a prefix, a line of a client's transcript, a continuation of the message before it, or
+unread. Nothing is held but the requests, the invocations and the document at hand.
+"""
+
+import re
+
+from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, Unread
+from apigw_doctor.model.errors import NothingReadable
+from apigw_doctor.model.ids import function_from_group
+from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
+from apigw_doctor.sources.client import Transcript
+from apigw_doctor.sources.cloudfront import CloudFrontLog
+from apigw_doctor.sources.payload import Message, Payloads, Read
+from apigw_doctor.sources.prefix import Prefix, peel, zone_offset_ms
+from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, find_inputs, head_text, is_binary, read_lines
+
+_STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
+_YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
+_STRONG = re.compile(
+    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
+    r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\{\"|\[\{\"|\d{4}/\d{2}/\d{2}/\["
+)
+GROUND_TRUTH = "truth.jsonl"
+
+
+def collect(paths: tuple[str, ...], *, formats: tuple[str, ...] = ()) -> Evidence:
+    """Read everything behind `paths`.
+
+    Raises:
+        NothingReadable: when no input holds anything that could be evidence.
+    """
+    inputs = find_inputs(paths)
+    payloads = Payloads(formats)
+    recognised = False
+    problems: list[str] = []
+    for source in _configuration_first(inputs):
+        reader = FileReader(source, payloads)
+        try:
+            recognised |= reader.read()
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror or error}"
+            payloads.evidence.gaps.append(Gap(origin=source.name, reason=reason, remedy="check the file's permissions"))
+            problems.append(f"{source.name}: {reason}")
+        problems.extend(reader.problems)
+    if not recognised:
+        raise NothingReadable(_nothing(inputs, problems, payloads), _EXAMPLE)
+    return payloads.finish()
+
+
+_EXAMPLE = (
+    "give execution, access or Lambda logs of the API: exported files, a folder, or a paste on standard input"
+    " (`pbpaste | apigw-doctor diagnose -`)"
+)
+
+
+def _nothing(inputs: list[Input], problems: list[str], payloads: Payloads) -> str:
+    if not inputs:
+        return "the folder holds no file"
+    if problems:
+        return problems[0] if len(problems) == 1 else f"{problems[0]} (and {len(problems) - 1} more)"
+    unread = sum(row.lines for row in payloads.evidence.unread)
+    where = inputs[0].name if len(inputs) == 1 else f"{len(inputs)} inputs"
+    return f"{where}: none of {unread} lines is of a kind that apigw-doctor knows"
+
+
+def _configuration_first(inputs: list[Input]) -> list[Input]:
+    """Stage documents first: they hold the format that the access logs are written in."""
+    return sorted(inputs, key=lambda source: "ccessLogSettings" not in head_text(source) if len(inputs) > 1 else False)
+
+
+class FileReader:
+    """Reads one input."""
+
+    def __init__(self, source: Input, payloads: Payloads) -> None:
+        self._source = source
+        self._payloads = payloads
+        path = source.name.replace("\\", "/")
+        self._function = function_from_group(path)
+        stream = _STREAM_IN_PATH.search(path)
+        self._stream = stream[0] if stream else None
+        self._group = path if "api-gateway-execution-logs" in path.lower() else None
+        self._test = payloads.test_transcript()
+        self._transcript = Transcript()
+        self._edge = CloudFrontLog()
+        self._block: json_blocks.Block | None = None
+        self._table: tables_text.Table | None = None
+        self._zone_ms: float | None = None
+        self._last = Read("")
+        self._last_prefixed = False
+        self._unread: dict[str, list[int]] = {}
+        self._kinds: set[str] = set()
+        self._lambda_stream: tuple[str | None, str | None] = (None, None)
+        self._naive = False
+        self.problems: list[str] = []
+
+    def read(self) -> bool:
+        """Read all of it; True when something in it was evidence."""
+        name, evidence = self._source.name, self._payloads.evidence
+        if name.rpartition("/")[2] == GROUND_TRUTH:
+            evidence.unread.append(Unread(origin=name, lines=0, reason="skipped: ground truth is never evidence"))
+            return False
+        if is_binary(self._source):
+            self.problems.append(f"{name}: binary data, no text log")
+            evidence.unread.append(Unread(origin=name, lines=0, reason="binary data, no text log"))
+            return False
+        head = head_text(self._source)
+        if _YAML_START.search(head) and not head.lstrip().startswith("{") and self._read_yaml():
+            return True
+        self._zone_ms = zone_offset_ms(head.splitlines()[:400])
+        lines, size = 0, 0
+        for item in read_lines(self._source):
+            if isinstance(item, Line):
+                lines, size = item.number, size + len(item.text) + 1
+                self._line(item.number, item.text)
+            else:
+                self._trouble(item)
+        self._end()
+        if lines == 0 and not self.problems:
+            self.problems.append(f"{name}: the file is empty")
+            evidence.unread.append(Unread(origin=name, lines=0, reason="the file is empty"))
+        for reason, numbers in self._unread.items():
+            evidence.unread.append(Unread(origin=f"{name}:{numbers[0]}", lines=len(numbers), reason=reason))
+        evidence.files.append(InputFile(name=name, bytes_read=size, lines=lines, kinds=tuple(sorted(self._kinds))))
+        if self._naive:
+            self._note_zone()
+        return bool(self._kinds)
+
+    def _note_zone(self) -> None:
+        offset = self._zone_ms
+        said = "taken as UTC" if offset is None else f"{offset / 3_600_000:+.2f} h from UTC, as its own messages show"
+        self._payloads.evidence.notes.append(f"{self._source.name}: times without a zone were {said}")
+
+    def _trouble(self, item: TooLong | Cut) -> None:
+        name, evidence = self._source.name, self._payloads.evidence
+        if isinstance(item, TooLong):
+            reason = f"a line of {item.length / 1e6:.0f} MB is no log line; it was passed over"
+            evidence.unread.append(Unread(origin=f"{name}:{item.number}", lines=1, reason=reason))
+            self.problems.append(f"{name}:{item.number}: {reason}")
+            return
+        reason = f"{item.reason} (after {item.lines} lines)"
+        evidence.gaps.append(Gap(origin=name, reason=reason, remedy="copy or export the file again"))
+        self.problems.append(f"{name}: {reason}")
+
+    def _read_yaml(self) -> bool:
+        text = "\n".join(item.text for item in read_lines(self._source) if isinstance(item, Line))
+        rows = configuration.parse_yaml(text, f"{self._source.name}:1")
+        if not rows:
+            return False
+        for row in rows:
+            self._payloads.evidence.table(type(row)).append(row)
+        self._payloads.evidence.files.append(
+            InputFile(name=self._source.name, bytes_read=len(text), lines=text.count("\n") + 1, kinds=("configuration",))
+        )
+        return True
+
+    # one line
+
+    def _line(self, number: int, text: str) -> None:
+        if self._block is not None:
+            if self._in_block(number, text):
+                return
+        elif self._table is not None and self._in_table(number, text):
+            return
+        if not text.strip():
+            return
+        if self._opens(number, text):
+            return
+        self._plain(number, text)
+
+    def _opens(self, number: int, text: str) -> bool:
+        """A JSON document or a table begins here."""
+        if json_blocks.starts(text) and not (self._last.continues and text[:1].isspace()):
+            return self._json(number, text)
+        if self._edge.header(text):
+            self._kinds.add("edge-log")
+            return True
+        table = tables_text.open_table(text) if not self._last.continues else None
+        if table is None and number == 1 and tables_text.looks_like_access_header(text):
+            names = [name.strip().strip('"') for name in text.split(",")]
+            table = tables_text.Delimited(names, ",")
+        if table is None:
+            return False
+        self._table = table
+        if isinstance(table, tables_text.Html):
+            self._in_table(number, text)
+        return True
+
+    def _json(self, number: int, text: str) -> bool:
+        found, rest = json_blocks.decode_line(number, text)
+        for document in found:
+            self._document(document)
+        if not rest:
+            return bool(found)
+        if found and not json_blocks.starts(rest):
+            self._count_unread(number, "text after a JSON document")
+            return True
+        if rest.rstrip().endswith("}") and self._access_text(number, rest):
+            return True
+        block = json_blocks.Block(number, rest)
+        if block.broken:
+            return False
+        self._block = block
+        return True
+
+    def _access_text(self, number: int, text: str) -> bool:
+        if self._payloads.access.line(text, at=None, origin=self._origin(number)):
+            self._know(Read("access-log"))
+            return True
+        return False
+
+    def _in_block(self, number: int, text: str) -> bool:
+        block = self._block
+        assert block is not None  # noqa: S101 - the caller looked
+        if _STRONG.match(text) and not (text.startswith(("{", "[")) and self._fits_inside(block)):
+            self._give_up_block()
+            return False
+        done = block.feed(text)
+        for document in block.take():
+            self._document(document)
+        if done:
+            self._block = None
+            if block.broken:
+                self._abandoned(block)
+        return True
+
+    def _fits_inside(self, block: json_blocks.Block) -> bool:
+        """An object at the line's start may be an element of an open array."""
+        return block.started_with.lstrip().startswith("[") or bool(block.lines[-1].rstrip().endswith(("[", ",", ":")))
+
+    def _give_up_block(self) -> None:
+        block, self._block = self._block, None
+        if block is not None:
+            self._abandoned(block)
+
+    def _abandoned(self, block: json_blocks.Block) -> None:
+        if not self._last.continues:
+            for offset in range(len(block.lines)):
+                self._count_unread(block.number + offset, "a JSON document that never ends")
+
+    def _in_table(self, number: int, text: str) -> bool:
+        table = self._table
+        assert table is not None  # noqa: S101 - the caller looked
+        rows = table.feed(number, text)
+        if rows is None:
+            self._rows(table.end())
+            self._table = None
+            return False
+        self._rows(rows)
+        return True
+
+    def _rows(self, rows: list[tables_text.TableRow]) -> None:
+        for row in rows:
+            self._wrapped(documents.row_of(row.cells), row.number, ", ".join(f"{k}={v}" for k, v in row.cells.items()))
+
+    # documents
+
+    def _document(self, document: json_blocks.Document) -> None:
+        known = False
+        unknown = 0
+        for item in documents.unwrap(document.value):
+            if self._wrapped(item, document.number, document.text, count=False):
+                known = True
+            else:
+                unknown += 1
+        if known:
+            for _ in range(unknown):
+                self._count_unread(document.number, "an entry of a document that holds nothing known")
+        elif not self._last.continues and not self._as_line(document):
+            lines = document.text.count("\n") + 1 if document.text else 1
+            for offset in range(lines):
+                self._count_unread(document.number + offset, "JSON of no kind that is known")
+
+    def _as_line(self, document: json_blocks.Document) -> bool:
+        """JSON that a function printed: a line of the invocation open in this file."""
+        message = self._message(document.number, Prefix(rest=document.text[:2000]))
+        return self._payloads.context_text(message, strict=False)
+
+    def _wrapped(self, item: documents.Wrapped, number: int, text: str, *, count: bool = True) -> bool:
+        if item.ignored is not None:
+            return True
+        origin = self._origin(number) if item.event_id is None or not item.stream else f"{item.stream}/{item.event_id}"
+        message = Message(
+            text=item.text if item.text is not None else text,
+            origin=origin,
+            file=self._source.name,
+            at=item.at,
+            group=item.group or self._group,
+            stream=item.stream or self._stream,
+            function=self._function,
+        )
+        read = self._unwrapped(item, message, number)
+        if read is not None:
+            self._know(read)
+            return True
+        if count:
+            self._count_unread(number, "a row without a message or known fields")
+        return False
+
+    def _unwrapped(self, item: documents.Wrapped, message: Message, number: int) -> Read | None:
+        if item.row is not None:
+            if set(item.row) <= {"@ptr"}:
+                return None
+            return self._payloads.insights_row(item.row, message)
+        if item.text is None:
+            return self._payloads.value(item.value, message)
+        if not item.text.strip():
+            return Read("blank")
+        return self._message_text(message)
+
+    def _message_text(self, message: Message) -> Read | None:
+        """A message that a container delimited: its text is whole, whatever it holds."""
+        text = message.text
+        if json_blocks.starts(text):
+            found, rest = json_blocks.decode_line(0, text)
+            read = None
+            for document in found:
+                for item in documents.unwrap(document.value):
+                    if self._inner(item, message, document.text):
+                        read = Read("json")
+            if read is not None:
+                return read
+            if self._payloads.access.line(text, at=message.at, origin=message.origin):
+                return Read("access-log")
+        read = self._payloads.text(message)
+        if read is None:
+            inner = peel(text)
+            if not inner.bare or inner.test_form:
+                again = changed(message, text=inner.rest, at=message.at if message.at is not None else inner.at)
+                read = self._payloads.text(again)
+        if read is None and (message.stream or message.function or self._last.kind == "lambda-log"):
+            strict = message.stream is None
+            read = Read("lambda-log") if self._payloads.context_text(message, strict=strict) else None
+        return read
+
+    def _inner(self, item: documents.Wrapped, message: Message, text: str) -> bool:
+        inner = changed(
+            message,
+            text=item.text if item.text is not None else text,
+            at=message.at if message.at is not None else item.at,
+            group=message.group or item.group,
+            stream=message.stream or item.stream,
+        )
+        if item.text is not None:
+            return self._payloads.text(inner) is not None
+        return item.value is not None and self._payloads.value(item.value, inner) is not None
+
+    # plain lines
+
+    def _plain(self, number: int, text: str) -> None:
+        if self._test.header(text):
+            self._know(Read("execution-log"))
+            return
+        prefix = peel(text)
+        if prefix.naive:
+            self._naive = True
+        message = self._message(number, prefix)
+        if prefix.bare and self._last.continues and self._last_prefixed and not _STRONG.match(text):
+            self._continue(message)
+            return
+        read = self._read_plain(number, prefix, message, text)
+        if read is not None:
+            self._last_prefixed = not prefix.bare
+            self._know(read)
+        elif self._last.continues and prefix.bare:
+            self._continue(message)
+        else:
+            self._count_unread(number, "no line of a known log")
+
+    def _read_plain(self, number: int, prefix: Prefix, message: Message, text: str) -> Read | None:
+        if prefix.test_form or (prefix.bare and self._last.kind in ("", "test")):
+            continues = self._test.line(prefix.rest, at=prefix.at, origin=message.origin)
+            if continues is not None:
+                return Read("test" if not prefix.test_form else "execution-log", continues)
+        if self._last.kind != "client" or not prefix.bare:
+            read = self._payloads.text(message)
+            if read is not None:
+                return read
+        if json_blocks.starts(prefix.rest) and not prefix.bare and (read := self._message_text(message)) is not None:
+            return read
+        if (read := self._payloads.edge(self._edge, text, message.origin)) is not None:
+            return read
+        if self._transcript.feed(text, message.origin):
+            return Read("client")
+        return self._in_stream(prefix, message)
+
+    def _in_stream(self, prefix: Prefix, message: Message) -> Read | None:
+        """A line without marks in a Lambda log: the function wrote it."""
+        in_lambda = self._last.kind == "lambda-log" or self._function is not None or message.stream is not None
+        if not in_lambda or not prefix.rest.strip():
+            return None
+        if prefix.bare and self._last.kind != "lambda-log" and self._function is None:
+            return None
+        known = self._payloads.context_text(message, strict=message.stream is None and self._function is None)
+        if not known and (prefix.rest.startswith("[NR_EXT]") or not prefix.bare):
+            known = self._last.kind == "lambda-log"
+        return Read("lambda-log", continues=True) if known else None
+
+    def _continue(self, message: Message) -> None:
+        if self._last.kind == "lambda-log":
+            group, stream = self._lambda_stream
+            self._payloads.lambdas.continues(message.text, changed(message, group=group, stream=stream).where())
+
+    def _message(self, number: int, prefix: Prefix) -> Message:
+        at = prefix.at
+        if at is not None and prefix.naive and self._zone_ms is not None:
+            at -= self._zone_ms
+        message = Message(
+            text=prefix.rest,
+            origin=self._origin(number),
+            file=self._source.name,
+            at=at,
+            group=prefix.group or self._group,
+            stream=prefix.stream or self._stream,
+            function=self._function,
+        )
+        if not prefix.bare:
+            self._lambda_stream = (message.group, message.stream)
+        return message
+
+    def _know(self, read: Read) -> None:
+        self._last = read
+        if read.kind not in ("blank", ""):
+            self._kinds.add(read.kind)
+
+    def _origin(self, number: int) -> str:
+        return f"{self._source.name}:{number}"
+
+    def _count_unread(self, number: int, reason: str) -> None:
+        self._unread.setdefault(reason, []).append(number)
+
+    def _end(self) -> None:
+        self._give_up_block()
+        if self._table is not None:
+            self._rows(self._table.end())
+        self._payloads.replies(self._transcript)
+
+
+def changed(message: Message, **changes: object) -> Message:
+    """A message with some of its fields changed."""
+    return Message(**{field: getattr(message, field) for field in message.__struct_fields__} | changes)  # type: ignore[arg-type]
+
+

@@ -1,0 +1,240 @@
+"""JSON documents that hold log messages: what AWS, its CLI and third parties wrap round them.
+
+`unwrap` gives the messages, Insights rows and bare values of a document, each with the time, group and
+stream that the wrapping told; `None` inside means "read and rightly ignored" (a CONTROL_MESSAGE).
+"""
+
+import base64
+import binascii
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from apigw_doctor.model.times import from_epoch, parse_time
+from apigw_doctor.sources import json_blocks
+
+_MAX_DEPTH = 6
+_MESSAGE_KEYS = (
+    "@message", "message", "log", "event", "msg", "content", "body", "_raw", "raw", "text", "line", "textPayload", "data",
+)
+_NESTED_KEYS = ("_source", "attributes", "content", "event", "fields", "result", "record", "jsonPayload", "source")
+_TIME_KEYS = ("@timestamp", "timestamp", "time", "eventTimestamp", "date", "ts", "_time", "datetime")
+_GROUP_KEYS = (
+    "logGroup", "logGroupName", "log_group", "log_group_name", "@log_group", "@log", "cloudwatch_log_group", "host", "source",
+)
+_STREAM_KEYS = ("logStream", "logStreamName", "log_stream", "log_stream_name", "@log_stream", "@logStream")
+_GROUP_LIKE = re.compile(r"/aws/|API-Gateway-Execution-Logs", re.IGNORECASE)
+
+
+class Wrapped(msgspec.Struct, frozen=True, kw_only=True):
+    """A message (`text`), an Insights row (`row`) or a JSON value, with what the wrapping told."""
+
+    text: str | None = None
+    row: dict[str, str] | None = None
+    value: Any = None
+    at: float | None = None
+    group: str | None = None
+    stream: str | None = None
+    event_id: str | None = None
+    #: read and rightly ignored
+    ignored: str | None = None
+
+
+def unwrap(value: object, outer: Wrapped | None = None, depth: int = 0) -> Iterator[Wrapped]:
+    """The messages and values in a JSON document, in order."""
+    outer = outer or Wrapped()
+    if depth > _MAX_DEPTH:
+        yield Wrapped(value=value, at=outer.at, group=outer.group, stream=outer.stream)
+    elif isinstance(value, list):
+        yield from _list(value, outer, depth)
+    elif isinstance(value, dict):
+        yield from _object(value, outer, depth)
+    else:
+        yield Wrapped(value=value)
+
+
+def _list(values: list[Any], outer: Wrapped, depth: int) -> Iterator[Wrapped]:
+    if values and all(isinstance(item, dict) and {"field", "value"} <= item.keys() for item in values):
+        yield _query_row(values, outer)
+        return
+    for item in values:
+        if isinstance(item, list) and item:
+            yield from _list(item, outer, depth + 1)
+        elif isinstance(item, dict):
+            yield from unwrap(item, outer, depth + 1)
+        elif isinstance(item, str):
+            yield msgspec.structs.replace(outer, text=item)
+
+
+def _query_row(cells: list[dict[str, Any]], outer: Wrapped) -> Wrapped:
+    row = {str(cell["field"]): str(cell["value"]) for cell in cells}
+    return row_of(row, outer)
+
+
+def row_of(row: dict[str, str], outer: Wrapped | None = None) -> Wrapped:
+    """An Insights (or CSV) row: its message where it has one, else its fields."""
+    outer = outer or Wrapped()
+    time = next((row[key] for key in ("@timestamp", "timestamp") if row.get(key)), None)
+    group = row.get("@log") or outer.group
+    if group and ":" in group:
+        group = group.rpartition(":")[2]
+    text = next((row[key] for key in ("@message", "message") if row.get(key)), None)
+    at = parse_time(time) if time else outer.at
+    return Wrapped(
+        text=text.rstrip("\n") if text is not None else None,
+        row=None if text is not None else row,
+        at=at,
+        group=group,
+        stream=row.get("@logStream") or row.get("logStreamName") or outer.stream,
+        event_id=row.get("@ptr"),
+    )
+
+
+def _object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator[Wrapped]:
+    if value.get("messageType") == "CONTROL_MESSAGE":
+        yield Wrapped(ignored="a subscription's CONTROL_MESSAGE")
+    elif isinstance(value.get("logEvents"), list):
+        here = _context(value, outer)
+        for event in value["logEvents"]:
+            yield from _event(event, here, depth)
+    elif isinstance(value.get("events"), list) and all(isinstance(event, dict) for event in value["events"]):
+        here = _context(value, outer)
+        for event in value["events"]:
+            yield from _event(event, here, depth)
+    elif isinstance(value.get("results"), list):
+        yield from _list(value["results"], outer, depth) if value["results"] else [Wrapped(ignored="an empty result")]
+    elif (inner := _encoded(value)) is not None:
+        for document in inner:
+            yield from unwrap(document, outer, depth + 1)
+    elif isinstance(hits := value.get("hits"), list | dict):
+        yield from unwrap(hits.get("hits", []) if isinstance(hits, dict) else hits, outer, depth + 1)
+    else:
+        yield from _plain_object(value, outer, depth)
+
+
+def _event(event: object, here: Wrapped, depth: int) -> Iterator[Wrapped]:
+    if not isinstance(event, dict) or not isinstance(event.get("message"), str):
+        yield from unwrap(event, here, depth + 1)
+        return
+    at = event.get("timestamp")
+    yield Wrapped(
+        text=event["message"].rstrip("\r\n"),
+        at=_time(at) if at is not None else here.at,
+        group=_first_text(event, ("logGroupName", "logGroup")) or here.group,
+        stream=_first_text(event, ("logStreamName", "logStream")) or here.stream,
+        event_id=_first_text(event, ("eventId", "id")),
+    )
+
+
+def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator[Wrapped]:
+    here = _context(value, outer)
+    if "@message" in value or ("@timestamp" in value and "@logStream" in value):
+        row = {key: item if isinstance(item, str) else _as_text(item) for key, item in value.items()}
+        yield row_of(row, outer)
+        return
+    for key in _MESSAGE_KEYS:
+        text = value.get(key)
+        if isinstance(text, str) and is_system_message(text):
+            yield msgspec.structs.replace(here, text=text.rstrip("\r\n"), value=None)
+            return
+        if isinstance(text, str) and text.lstrip()[:1] == "{" and "level" not in value:
+            documents, rest = json_blocks.decode_line(0, text)
+            if documents and not rest.strip():
+                for document in documents:
+                    yield from unwrap(document.value, here, depth + 1)
+                return
+            if not documents and '":' in text:
+                yield msgspec.structs.replace(here, text=text)
+                return
+    for key in _NESTED_KEYS:
+        inner = value.get(key)
+        if isinstance(inner, dict) and (_holds_message(inner)):
+            yield from unwrap(inner, here, depth + 1)
+            return
+    yield msgspec.structs.replace(here, value=value, text=None)
+
+
+def _holds_message(value: dict[str, Any], depth: int = 0) -> bool:
+    if {"messageType", "logEvents"} & value.keys() or "@message" in value:
+        return True
+    if any(isinstance(value.get(key), str) and (is_system_message(value[key]) or value[key][:1] == "{") for key in _MESSAGE_KEYS):
+        return True
+    if depth < 2 and any(isinstance(value.get(key), dict) and _holds_message(value[key], depth + 1) for key in _NESTED_KEYS):
+        return True
+    return bool({"requestId", "status"} <= value.keys() or str(value.get("type", "")).startswith("platform."))
+
+
+_SYSTEM = re.compile(
+    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT |RESTORE_REPORT "
+    r"|.{0,80}Task timed out after [\d.]+ seconds|(?:https?|h2|wss?) \d{4}-\d\d-\d\dT\S+ app/"
+)
+
+
+def is_system_message(text: str) -> bool:
+    """A message that only the gateway, Lambda's platform or a load balancer writes."""
+    return _SYSTEM.match(text) is not None
+
+
+def _context(value: dict[str, Any], outer: Wrapped) -> Wrapped:
+    group = _first_text(value, _GROUP_KEYS)
+    if group is None and isinstance(aws := value.get("aws"), dict) and isinstance(aws.get("awslogs"), dict):
+        return _context(aws["awslogs"], outer)
+    if group is not None and not _GROUP_LIKE.search(group):
+        group = None
+    if group and ":" in group:
+        group = group.rpartition(":")[2]
+    time = next((value[key] for key in _TIME_KEYS if value.get(key) is not None), None)
+    return Wrapped(
+        at=(_time(time) if time is not None else None) or outer.at,
+        group=group or outer.group,
+        stream=_first_text(value, _STREAM_KEYS) or outer.stream,
+    )
+
+
+def _time(value: object) -> float | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return from_epoch(float(value))
+    return parse_time(value) if isinstance(value, str) else None
+
+
+def _first_text(value: dict[str, Any], keys: tuple[str, ...]) -> str | None:
+    return next((value[key] for key in keys if isinstance(value.get(key), str) and value[key]), None)
+
+
+def _as_text(item: object) -> str:
+    return msgspec.json.encode(item).decode()
+
+
+def _encoded(value: dict[str, Any]) -> list[Any] | None:
+    """Documents that travel as base64 and gzip: subscriptions to Lambda, Kinesis and Firehose."""
+    if isinstance(logs := value.get("awslogs"), dict) and isinstance(logs.get("data"), str):
+        return _inflate(logs["data"])
+    records = value.get("Records", value.get("records"))
+    if not isinstance(records, list):
+        return None
+    found: list[Any] = []
+    for record in records:
+        if not isinstance(record, dict):
+            continue
+        data = record.get("data", (record.get("kinesis") or {}).get("data") if isinstance(record.get("kinesis"), dict) else None)
+        if isinstance(data, str):
+            found.extend(_inflate(data) or [])
+    return found or None
+
+
+def _inflate(data: str) -> list[Any] | None:
+    try:
+        raw = base64.b64decode(data, validate=True)
+        if raw[:2] == b"\x1f\x8b":
+            raw = gzip.decompress(raw)
+        text = raw.decode("utf-8", "replace")
+    except (binascii.Error, ValueError, OSError, EOFError, zlib.error):
+        return None
+    documents, _ = json_blocks.decode_line(0, text)
+    return [document.value for document in documents]

@@ -1,0 +1,131 @@
+"""JSON documents among other lines: one a line, pretty-printed over many, or several on one line.
+
+A document larger than `STREAM_AFTER` characters is not gathered whole: when it is an object whose one
+long array holds the records (`events`, `results`, `logEvents`, `Traces` ...), the array is given in pieces.
+"""
+
+import json
+import re
+from typing import Any
+
+import msgspec
+
+STREAM_AFTER = 1_000_000
+_GIVE_UP_AFTER = 64_000_000
+_START = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:[\[{]|"@|\]|$))')
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_ARRAYS = re.compile(r'"(events|results|logEvents|Traces|Records|records|items|Items|hits)"\s*:\s*\[\s*$')
+_DECODER = json.JSONDecoder()
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A JSON value, the line on which it began, and its text where that is short."""
+
+    number: int
+    value: Any
+    text: str
+
+
+def starts(line: str) -> bool:
+    """The line could begin a JSON object or array of records."""
+    return _START.match(line) is not None
+
+
+def decode_line(number: int, line: str) -> tuple[list[Document], str]:
+    """All complete documents at the front of a line, and what remains of it."""
+    text = line.strip()
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        pass
+    else:
+        return ([Document(number, value, text)], "") if isinstance(value, dict | list) else ([], text)
+    documents: list[Document] = []
+    while text[:1] in ("{", "["):
+        try:
+            value, end = _DECODER.raw_decode(text)
+        except (ValueError, RecursionError):
+            break
+        documents.append(Document(number, value, text[:end]))
+        text = text[end:].lstrip(" \t,")
+    return documents, text
+
+
+class Block:
+    """A document that goes over several lines."""
+
+    def __init__(self, number: int, first: str) -> None:
+        self.number = number
+        self.lines: list[str] = []
+        self._size = 0
+        self._depth = 0
+        self._streaming: str | None = None
+        self._head = ""
+        self.broken = False
+        self.started_with = first
+        self.documents: list[Document] = []
+        self.feed(first)
+
+    def feed(self, line: str) -> bool:
+        """Take one line; True when the document is complete (or cannot become one)."""
+        self.lines.append(line)
+        self._size += len(line)
+        for token in _TOKEN.findall(line):
+            if token in ("{", "["):
+                self._depth += 1
+            elif token in ("}", "]"):
+                self._depth -= 1
+        if self._depth <= 0:
+            self._finish()
+            return True
+        if self._size > STREAM_AFTER:
+            self._drain()
+        if self._size > _GIVE_UP_AFTER:
+            self.broken = True
+            return True
+        return False
+
+    def take(self) -> list[Document]:
+        """Documents ready so far."""
+        ready, self.documents = self.documents, []
+        return ready
+
+    def _finish(self) -> None:
+        text = "\n".join(self.lines)
+        if self._streaming is not None:
+            text = text.rstrip().rstrip("}").rstrip()
+            text = f"[{text.removesuffix(']').rstrip().rstrip(',')}]"
+            self._decode_piece(text)
+            return
+        documents, rest = decode_line(self.number, text)
+        self.documents.extend(documents)
+        self.broken = not documents
+        if rest and documents:
+            self.lines = [rest]
+
+    def _drain(self) -> None:
+        """Give away the array elements that are complete (aws-cli prints each end on a line of its own)."""
+        if self._streaming is None:
+            for index, line in enumerate(self.lines[:40]):
+                if (match := _ARRAYS.search(line)) is not None and self._depth >= 2:
+                    self._streaming, self._head = match[1], "\n".join(self.lines[:index])
+                    self.lines = self.lines[index + 1 :]
+                    break
+            else:
+                return
+        if self._depth != 2 or not self.lines[-1].strip().rstrip(",") in ("}", "]"):
+            return
+        text = "\n".join(self.lines).rstrip().rstrip(",")
+        self._decode_piece(f"[{text}]")
+        self.lines, self._size = [], 0
+
+    def _decode_piece(self, text: str) -> None:
+        try:
+            elements = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            self.broken = True
+            return
+        outer = {
+            match[1]: match[2] for match in re.finditer(r'"(logGroup|logStream|messageType|owner)"\s*:\s*"([^"]*)"', self._head)
+        }
+        self.documents.append(Document(self.number, outer | {self._streaming or "events": elements}, ""))

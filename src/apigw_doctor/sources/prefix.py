@@ -1,0 +1,89 @@
+r"""What stands before a log message on a line: times, groups, streams and separators.
+
+>>> peel("2026-03-01T10:00:00.250+00:00 2026/03/01/[$LATEST]0123456789abcdef0123456789abcdef START RequestId: x").rest
+'START RequestId: x'
+>>> peel("2023-03-03T17:47:06.921+01:00 | END RequestId: x").rest
+'END RequestId: x'
+>>> found = peel("/aws/lambda/orders 2026/03/01/[4]0123456789abcdef0123456789abcdef 2026-03-01T10:00:00Z END")
+>>> found.group, found.at, found.rest
+('/aws/lambda/orders', 1772359200000.0, 'END')
+"""
+
+import re
+
+import msgspec
+
+from apigw_doctor.model.times import ISO_PATTERN, is_naive, parse_time
+
+_TIME = re.compile(rf"[\[(]?({ISO_PATTERN})[\])]?(?=$|[\s|,:;-])")
+_EPOCH = re.compile(r"(1[0-9]{12})(?=$|[\s|,])")
+_TEST_TIME = re.compile(r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4}) ?: ?")
+_STREAM = re.compile(r"(\d{4}/\d{2}/\d{2}/(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{6,32}|[0-9a-f]{32})(?=$|[\s|])")
+_GROUP = re.compile(r"((?:\d{12}:)?(?:/aws/[\w./-]+|API-Gateway-Execution-Logs[_/][\w*./-]+))(?=$|\s)", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[ \t]*(?:[|]|-(?=\s)|:(?=\s))?[ \t]*")
+
+
+class Prefix(msgspec.Struct, frozen=True, kw_only=True):
+    """What was peeled off, and the message that remains."""
+
+    rest: str
+    at: float | None = None
+    #: `at` was written without a zone
+    naive: bool = False
+    group: str | None = None
+    stream: str | None = None
+    #: the date form of a console Test transcript
+    test_form: bool = False
+
+    @property
+    def bare(self) -> bool:
+        """Nothing was peeled off."""
+        return self.at is None and self.group is None and self.stream is None
+
+
+def peel(line: str) -> Prefix:
+    """Take times, log groups and stream names off the front of a line."""
+    if (first := line[:1]) == "(" or not first:
+        return Prefix(rest=line)
+    if (match := _TEST_TIME.match(line)) is not None:
+        return Prefix(rest=line[match.end() :], at=parse_time(match[1]), test_form=True)
+    rest, at, naive, group, stream = line.lstrip(), None, False, None, None
+    for _ in range(4):
+        if at is None and (found := _time(rest)):
+            at, naive, end = found
+        elif stream is None and (match := _STREAM.match(rest)):
+            stream, end = match[1], match.end()
+        elif group is None and (match := _GROUP.match(rest)):
+            group, end = match[1], match.end()
+        else:
+            break
+        rest = rest[_SEPARATOR.match(rest, end).end() :]  # type: ignore[union-attr]
+    if at is None and group is None and stream is None:
+        return Prefix(rest=line)
+    return Prefix(rest=rest, at=at, naive=naive, group=group, stream=stream)
+
+
+def _time(text: str) -> tuple[float, bool, int] | None:
+    if not text[:1].isdigit() and text[:1] not in "[(":
+        return None
+    match = _TIME.match(text) or _EPOCH.match(text)
+    at = parse_time(match[1]) if match else None
+    return None if match is None or at is None else (at, is_naive(match[1]), match.end())
+
+
+def zone_offset_ms(lines: list[str]) -> float | None:
+    """Offset of the zoneless times at the line starts, where messages carry their own time with a zone.
+
+    Local time less UTC in milliseconds, a multiple of 15 minutes; None when nothing tells.
+    """
+    for line in lines:
+        outer = peel(line)
+        if outer.at is None or not outer.naive:
+            continue
+        inner = re.search(rf"(?<![\d-])({ISO_PATTERN})", outer.rest)
+        at = parse_time(inner[1]) if inner and not is_naive(inner[1]) else None
+        if at is not None:
+            quarters = round((outer.at - at) / 900_000.0)
+            near = abs(outer.at - at - quarters * 900_000.0) < 90_000.0
+            return quarters * 900_000.0 if near and abs(quarters) <= 56 else None
+    return None

@@ -1,0 +1,182 @@
+"""Bytes from anywhere: files, folders, globs and standard input, compressed or not, as text lines.
+
+Nothing is held but the line at hand. A file that ends too early gives what it had and a `Cut`.
+"""
+
+import glob
+import gzip
+import io
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, BinaryIO
+
+import msgspec
+
+from apigw_doctor.model.errors import NothingReadable
+
+#: A line longer than this is no log line (CloudWatch takes 1 MB an event); JSON documents may be longer.
+MAX_LINE_BYTES = 8 * 1024 * 1024
+STDIN = "-"
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_BINARY_SIGNS = (b"\x7fELF", b"\x89PNG", b"PK\x03\x04", b"%PDF", b"SQLite format 3", b"\xff\xd8\xff", b"GIF8")
+_HEAD = 65536
+
+
+class Input(msgspec.Struct, frozen=True):
+    """One thing to read: its name in origins, and how to open it."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One text line without its end; `number` counts from 1."""
+
+    number: int
+    text: str
+
+
+class TooLong(msgspec.Struct, frozen=True):
+    """A line that was passed over for its length."""
+
+    number: int
+    length: int
+
+
+class Cut(msgspec.Struct, frozen=True):
+    """The file ended, or could not be decompressed any further, after that many lines."""
+
+    lines: int
+    reason: str
+
+
+def find_inputs(paths: tuple[str, ...], stdin: Callable[[], BinaryIO] | None = None) -> list[Input]:
+    """Files behind the given names; folders and globs are walked, in a stable order.
+
+    Raises:
+        NothingReadable: for a name behind which there is nothing.
+    """
+    found: dict[str, Input] = {}
+    for name in paths:
+        if name == STDIN:
+            found[STDIN] = Input("stdin", stdin or _stdin)
+            continue
+        for path in _walk(name):
+            found.setdefault(str(path), Input(str(path), lambda path=path: path.open("rb"), path))  # type: ignore[misc]
+    return list(found.values())
+
+
+def read_lines(source: Input) -> Iterator[Line | TooLong | Cut]:
+    """The lines of one input, decompressed and decoded.
+
+    UTF-8 is expected; a line that is none is read as Windows-1252/Latin-1, which never fails.
+    """
+    with source.open() as raw:
+        stream = _decompressed(raw)
+        number = 0
+        try:
+            while block := stream.readline(MAX_LINE_BYTES):
+                number += 1
+                if len(block) == MAX_LINE_BYTES and not block.endswith(b"\n"):
+                    rest = _rest_of_line(stream, keep=block.lstrip()[:1] in (b"{", b"["))
+                    if isinstance(rest, int):
+                        yield TooLong(number, len(block) + rest)
+                        continue
+                    block += rest
+                yield Line(number, _text(block, first=number == 1))
+        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()) as error:
+            yield Cut(number, _why_cut(error))
+
+
+def is_binary(source: Input) -> bool:
+    """The (decompressed) head is no text."""
+    with source.open() as raw:
+        try:
+            head = _decompressed(raw).read(_HEAD)
+        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()):
+            return False
+    if head.startswith(_BINARY_SIGNS):
+        return True
+    return head.count(b"\0") > len(head) // 16
+
+
+def head_text(source: Input) -> str:
+    """The first 64 KB as text, for a look ahead; empty when it cannot be read."""
+    with source.open() as raw:
+        try:
+            return _decompressed(raw).read(_HEAD).decode("utf-8", "replace")
+        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()):
+            return ""
+
+
+def _walk(name: str) -> list[Path]:
+    path = Path(name)
+    if path.is_dir():
+        return sorted(item for item in path.rglob("*") if item.is_file() and not _hidden(item.relative_to(path)))
+    if path.exists():
+        return [path]
+    matches = sorted(Path(item) for item in glob.glob(name, recursive=True)) if glob.has_magic(name) else []
+    if not matches:
+        raise NothingReadable(f"{name}: no such file or folder", "check the path; '-' reads standard input")
+    return [inner for match in matches for inner in (_walk(str(match)) if match.is_dir() else [match])]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
+
+
+def _stdin() -> BinaryIO:
+    # The whole paste is kept: standard input can be read once only, and a look ahead is needed.
+    return io.BytesIO(sys.stdin.buffer.read())
+
+
+def _decompressed(raw: BinaryIO) -> IO[bytes]:
+    head = raw.read(4)
+    raw.seek(0)
+    if head.startswith(_GZIP):
+        return io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20)  # type: ignore[arg-type]
+    if head.startswith(_ZSTD):
+        import zstandard
+
+        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        return io.BufferedReader(reader, 1 << 20)
+    return io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+
+
+def _rest_of_line(stream: IO[bytes], *, keep: bool) -> bytes | int:
+    """The rest of an overlong line; only its length where it cannot be a JSON document."""
+    parts: list[bytes] = []
+    length = 0
+    while block := stream.readline(MAX_LINE_BYTES):
+        length += len(block)
+        if keep:
+            parts.append(block)
+        if block.endswith(b"\n"):
+            break
+    return b"".join(parts) if keep else length
+
+
+def _text(block: bytes, *, first: bool) -> str:
+    if first and block.startswith(b"\xef\xbb\xbf"):
+        block = block[3:]
+    block = block.rstrip(b"\r\n")
+    try:
+        return block.decode("utf-8")
+    except UnicodeDecodeError:
+        return block.decode("cp1252", "replace")
+
+
+def _zstd_error() -> type[Exception]:
+    module = sys.modules.get("zstandard")
+    return module.ZstdError if module else EOFError
+
+
+def _why_cut(error: Exception) -> str:
+    if isinstance(error, EOFError):
+        return "the compressed file ends before its end marker; it was cut short"
+    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+        return f"cannot be read: {error.strerror or error}"
+    return "the compressed data is damaged from here on"

@@ -1,0 +1,141 @@
+"""The requests met so far: which record belongs to which request, and what is known of each.
+
+Execution and access logs both write into the same facts, so that merging is done while reading.
+A request is identified by its extended id where there is one (a caller can set the plain id), else
+by its plain id. Facts are plain dicts with the field names of `GatewayRequest` until `rows()`.
+"""
+
+from typing import Any
+
+from apigw_doctor.evidence.tables import Cite, GatewayRequest
+from apigw_doctor.model.terms import EvidenceKind
+
+Facts = dict[str, Any]
+
+#: Two records with the same plain id further apart than this are two requests.
+_SAME_REQUEST_MS = 16 * 60_000.0
+_MAX_CITES = 14
+_CITED_CHARS = 1000
+
+
+class Requests:
+    """All requests of one reading."""
+
+    def __init__(self) -> None:
+        self._by_plain: dict[str, list[Facts]] = {}
+        self._by_extended: dict[str, Facts] = {}
+        self._anonymous: dict[str, Facts] = {}
+        #: records without an extended id whose plain id several requests share
+        self.unjoined_records = 0
+
+    def of_line(self, request_id: str) -> Facts:
+        """The request whose execution-log lines carry `request_id` at this point of the log."""
+        instances = self._by_plain.get(request_id)
+        if instances:
+            return instances[-1]
+        return self._new(request_id)
+
+    def extended(self, request_id: str, extended_id: str) -> Facts:
+        """From here on, lines of `request_id` belong to the request with this extended id."""
+        instances = self._by_plain.setdefault(request_id, [])
+        known = self._by_extended.get(extended_id)
+        if known is not None:
+            if known in instances:
+                instances.remove(known)
+            instances.append(known)
+            return known
+        if instances and instances[-1].get("extended_request_id") is None and not instances[-1].get("completed_at"):
+            facts = instances[-1]
+        else:
+            facts = self._new(request_id)
+        facts["extended_request_id"] = extended_id
+        self._by_extended[extended_id] = facts
+        return facts
+
+    def of_record(self, request_id: str | None, extended_id: str | None, at: float | None) -> Facts | None:
+        """The request that a one-line record (access log, client) is about; None when several could be."""
+        if extended_id is not None and (known := self._by_extended.get(extended_id)) is not None:
+            return known
+        instances = self._by_plain.get(request_id, []) if request_id else []
+        fitting = [facts for facts in instances if _same_time(facts, at)]
+        if extended_id is None:
+            if len(fitting) > 1:
+                self.unjoined_records += 1
+                return None
+            return fitting[0] if fitting else self._new(request_id or "")
+        unnamed = [facts for facts in fitting if facts.get("extended_request_id") is None]
+        facts = unnamed[0] if len(unnamed) == 1 else self._new(request_id or extended_id)
+        facts["extended_request_id"] = extended_id
+        self._by_extended[extended_id] = facts
+        return facts
+
+    def anonymous(self, key: str) -> Facts:
+        """A request without any id, by a key made of its content (so that a second copy adds nothing)."""
+        return self._anonymous.setdefault(key, {"key": key})
+
+    def rows(self) -> list[GatewayRequest]:
+        """Every request, in the order met."""
+        rows: list[GatewayRequest] = []
+        for plain, instances in self._by_plain.items():
+            for number, facts in enumerate(instances):
+                facts.setdefault("key", facts.get("extended_request_id") or f"{plain}#{number}")
+                rows.append(_row(facts))
+        rows.extend(_row(facts) for facts in self._anonymous.values() if len(facts) > 1)
+        return rows
+
+    def _new(self, request_id: str) -> Facts:
+        facts: Facts = {"request_id": request_id}
+        self._by_plain.setdefault(request_id, []).append(facts)
+        return facts
+
+
+def first(facts: Facts, field: str, value: object) -> None:
+    """Set a field that no record has set yet."""
+    if value is not None and facts.get(field) is None:
+        facts[field] = value
+
+
+def earliest(facts: Facts, field: str, at: float | None) -> None:
+    """Keep the earlier of two times."""
+    if at is not None and ((known := facts.get(field)) is None or at < known):
+        facts[field] = at
+
+
+def latest(facts: Facts, field: str, at: float | None) -> None:
+    """Keep the later of two times."""
+    if at is not None and ((known := facts.get(field)) is None or at > known):
+        facts[field] = at
+
+
+def seen(facts: Facts, kind: EvidenceKind) -> None:
+    """Note that evidence of this kind speaks of the request."""
+    sources = facts.setdefault("sources", ())
+    if kind not in sources:
+        facts["sources"] = (*sources, kind)
+
+
+def cite(facts: Facts, origin: str, text: str) -> None:
+    """Keep a line as proof; the same words twice count once."""
+    cites: list[Cite] = facts.setdefault("cites", [])
+    short = text[:_CITED_CHARS]
+    if len(cites) < _MAX_CITES and all(known.text != short for known in cites):
+        cites.append(Cite(origin=origin, text=short))
+
+
+def _same_time(facts: Facts, at: float | None) -> bool:
+    times = [facts[field] for field in ("arrived_at", "first_line_at", "completed_at") if facts.get(field) is not None]
+    return at is None or not times or min(abs(at - time) for time in times) < _SAME_REQUEST_MS
+
+
+def _row(facts: Facts) -> GatewayRequest:
+    values = {field: value for field, value in facts.items() if field in _FIELDS}
+    values["cites"] = tuple(facts.get("cites", ()))
+    if values.get("arrived_at") is None:
+        values["arrived_at"] = facts.get("first_line_at")
+        values["arrived_within_ms"] = facts.get("line_resolution_ms", 1.0)
+    if values.get("request_id") == "":
+        values["request_id"] = None
+    return GatewayRequest(**values)
+
+
+_FIELDS = frozenset(GatewayRequest.__struct_fields__)
