@@ -130,7 +130,8 @@ def _same_time(facts: Facts, at: float | None) -> bool:
 def _row(facts: Facts) -> GatewayRequest:
     values = {field: value for field, value in facts.items() if field in _FIELDS}
     values["cites"] = tuple(facts.get("cites", ()))
-    if values.get("arrived_at") is None:
+    from_start = facts.get("saw_info") or facts.get("saw_trace") or facts.get("authorizer_started_at")
+    if values.get("arrived_at") is None and from_start:  # at ERROR level the first line is the failure
         values["arrived_at"] = facts.get("first_line_at")
         values["arrived_within_ms"] = facts.get("line_resolution_ms", 1.0)
     if values.get("request_id") == "":

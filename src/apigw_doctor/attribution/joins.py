@@ -1,0 +1,195 @@
+"""Which invocation served which request: the five ways of joining, strongest first.
+
+Lambda request id; X-Ray trace root; the gateway's id in the function's own log; X-Ray segments; and, only
+where exactly one invocation fits, the time window. Two that fit are no join.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from statistics import median
+
+import msgspec
+
+from apigw_doctor.attribution.timeline import Clocks, Pairing
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import Boundary, Join
+
+#: An invocation may seem to begin before its request arrived, as clocks differ, or up to this much later.
+BEFORE_MS, AFTER_MS = 250.0, 2000.0
+#: How close an answered request's invocation must have ended to the answer.
+END_WITHIN_MS = 250.0
+_SKEW_WORTH_MS = 250.0
+_COVER_MARGIN_MS = 60_000.0
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """The result for one request."""
+
+    pairing: Pairing
+    invocation: LambdaInvocation | None = None
+
+
+class Joiner:
+    """Joins the requests of one evidence to its invocations, one to one."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._invocations = evidence.invocations
+        self._requests = evidence.requests
+        self._by_id = {row.request_id.lower(): row for row in evidence.invocations}
+        self._by_trace = _index(evidence.invocations, lambda row: [row.trace_id] if row.trace_id else [])
+        self._by_logged = _index(evidence.invocations, lambda row: row.logged_ids)
+        self._segment_ids = _segment_pairs(evidence)
+        self._known_functions = {row.function for row in evidence.invocations} | {
+            row.function for row in evidence.requests if row.function
+        }
+        self._taken: dict[str, str] = {}
+        self.by_id: dict[str, Joined] = {}
+        for request in evidence.requests:
+            joined = self._join_by_id(request)
+            if joined is not None:
+                self.by_id[request.key] = joined
+                if joined.invocation is not None:
+                    self._taken[joined.invocation.request_id] = request.key
+        self.skew_ms = self._skew()
+
+    def _join_by_id(self, request: GatewayRequest) -> Joined | None:
+        """The join by any id; `Joined` without an invocation when ids point to several."""
+        if request.lambda_request_id is not None:
+            row = self._by_id.get(request.lambda_request_id.lower())
+            if row is not None:
+                return self._paired(request, row, Join.REQUEST_ID)
+        ids = [item for item in (request.request_id, request.extended_request_id) if item]
+        found: tuple[tuple[Join, list[LambdaInvocation]], ...] = (
+            (Join.TRACE_ID, self._by_trace.get(request.trace_id or "", [])),
+            (Join.LOGGED_ID, [row for item in ids for row in self._by_logged.get(item, [])]),
+            (Join.SEGMENT, [row for item in ids if (row := self._by_id.get(self._segment_ids.get(item, "")))]),
+        )
+        for join, rows in found:
+            rows = self._of_function(request, list({row.request_id: row for row in rows}.values()))
+            if len(rows) == 1:
+                return self._paired(request, rows[0], join)
+            if len(rows) > 1:
+                return Joined(Pairing(candidates=len(rows), log_covers=True))
+        return None
+
+    def _of_function(self, request: GatewayRequest, rows: list[LambdaInvocation]) -> list[LambdaInvocation]:
+        if request.function is None:
+            return rows
+        return [row for row in rows if row.function in (None, request.function)]
+
+    def _paired(self, request: GatewayRequest, row: LambdaInvocation, join: Join) -> Joined:
+        begun, arrived = row.begun_at, request.arrived_at
+        offset = begun - arrived if begun is not None and arrived is not None else None
+        return Joined(Pairing(join=join, candidates=1, offset_ms=offset, log_covers=True), row)
+
+    def _skew(self) -> float | None:
+        """Offset of the Lambda log's clock: what id-joined pairs show beyond the way that a request needs."""
+        offsets = [joined.pairing.offset_ms for joined in self.by_id.values() if joined.pairing.offset_ms is not None]
+        if len(offsets) < 2:
+            return None
+        typical = median(offsets)
+        return typical if typical < -_SKEW_WORTH_MS or typical > 60_000.0 else None
+
+    # time window
+
+    def by_time(self, open_requests: list[tuple[GatewayRequest, Clocks]]) -> dict[str, Joined]:
+        """Join what ids could not, where exactly one invocation fits; keyed by the request's key."""
+        fitting: dict[str, list[LambdaInvocation]] = {}
+        for request, clocks in open_requests:
+            fitting[request.key] = [row for row in self._free() if self._fits(row, request, clocks)]
+        sole = Counter(rows[0].request_id for rows in fitting.values() if len(rows) == 1)
+        results: dict[str, Joined] = {}
+        for request, clocks in open_requests:
+            rows = fitting[request.key]
+            covers = self._covers(request, clocks)
+            if len(rows) == 1 and sole[rows[0].request_id] == 1:
+                joined = self._paired(request, rows[0], Join.TIME_WINDOW)
+                results[request.key] = joined
+            elif len(rows) == 1:
+                pairing = Pairing(candidates=sole[rows[0].request_id], log_covers=covers)
+                results[request.key] = Joined(pairing)
+            else:
+                results[request.key] = Joined(Pairing(candidates=len(rows), log_covers=covers))
+        return results
+
+    def candidate_ids(self, open_requests: list[tuple[GatewayRequest, Clocks]]) -> set[str]:
+        """Invocations that fit some request by time, joined or not."""
+        return {row.request_id for request, clocks in open_requests for row in self._free() if self._fits(row, request, clocks)}
+
+    def _free(self) -> Iterable[LambdaInvocation]:
+        return (row for row in self._invocations if row.request_id not in self._taken)
+
+    def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
+        arrived, begun = _arrival(request, clocks), row.begun_at
+        if arrived is None or begun is None or request.lambda_request_id is not None:
+            return False
+        if request.trace_id and row.trace_id and request.trace_id != row.trace_id:
+            return False
+        begun -= self.skew_ms or 0.0
+        slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
+        latest = arrived + AFTER_MS + (clocks.authorizer_ms or 0.0) + slack
+        if not arrived - BEFORE_MS <= begun <= latest or not self._same_function(row, request):
+            return False
+        return self._end_agrees(row, request, clocks)
+
+    def _end_agrees(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
+        ended, cut = row.finished_at, clocks.cut_at
+        if ended is None or cut is None:
+            return clocks.boundary is Boundary.INTEGRATION_TIMEOUT or ended is not None
+        ended -= self.skew_ms or 0.0
+        slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
+        if clocks.boundary in (Boundary.INTEGRATION_TIMEOUT, Boundary.UNKNOWN, Boundary.CLIENT_TIMEOUT):
+            return ended >= cut - END_WITHIN_MS or (
+                clocks.boundary is Boundary.UNKNOWN and abs(cut - ended) <= END_WITHIN_MS + slack
+            )
+        return -END_WITHIN_MS - slack <= cut - ended <= END_WITHIN_MS + slack
+
+    def _same_function(self, row: LambdaInvocation, request: GatewayRequest) -> bool:
+        if row.function is not None and request.function is not None:
+            return row.function == request.function
+        named = self._known_functions - {None}
+        files = {item.function for item in self._invocations}
+        return len(named) <= 1 and len(files) <= 1
+
+    def _covers(self, request: GatewayRequest, clocks: Clocks) -> bool:
+        """The Lambda log has lines of this function around the time of the request."""
+        arrived = _arrival(request, clocks)
+        times = [row.started_at for row in self._invocations if row.started_at is not None and self._same_function(row, request)]
+        if not times:
+            return False
+        return arrived is None or min(times) - _COVER_MARGIN_MS <= arrived <= max(times) + _COVER_MARGIN_MS
+
+
+def _arrival(request: GatewayRequest, clocks: Clocks) -> float | None:
+    if request.arrived_at is not None:
+        return request.arrived_at
+    # At ERROR level only the cut is logged; a gateway that waits exactly L began L before.
+    if clocks.boundary is Boundary.INTEGRATION_TIMEOUT and request.failed_at is not None:
+        return request.failed_at - clocks.limit_ms
+    return None
+
+
+def _index(
+    rows: list[LambdaInvocation], keys: Callable[[LambdaInvocation], Iterable[str]]
+) -> dict[str, list[LambdaInvocation]]:
+    found: dict[str, list[LambdaInvocation]] = defaultdict(list)
+    for row in rows:
+        for key in keys(row):
+            found[key].append(row)
+    return found
+
+
+def _segment_pairs(evidence: Evidence) -> dict[str, str]:
+    """Gateway request id (plain and extended) -> Lambda request id, through the trace they share."""
+    lambdas: dict[str, set[str]] = defaultdict(set)
+    for segment in evidence.segments:
+        if segment.lambda_request_id is not None:
+            lambdas[segment.trace_id].add(segment.lambda_request_id.lower())
+    pairs: dict[str, str] = {}
+    for segment in evidence.segments:
+        found = lambdas.get(segment.trace_id, set())
+        if len(found) == 1:
+            for item in (segment.gateway_request_id, segment.extended_request_id):
+                if item is not None:
+                    pairs[item] = next(iter(found))
+    return pairs

@@ -1,0 +1,257 @@
+"""Evidence beside the gateway's logs - clients, edges, load balancers, traces - and the requests it speaks of.
+
+A witness joins a request by id where it has one, else by time and path where exactly one request fits. One
+that no gateway record knows becomes a request of its own: somebody did get that error.
+"""
+
+from collections import defaultdict
+
+import msgspec
+
+from apigw_doctor.attribution.timeline import Trace
+from apigw_doctor.evidence.tables import (
+    ClientReply,
+    EdgeRequest,
+    Evidence,
+    GatewayRequest,
+    LoadBalancerRequest,
+    TraceSegment,
+)
+from apigw_doctor.model.ids import UUID
+from apigw_doctor.model.terms import ApiType, EvidenceKind
+
+_BEFORE_MS, _AFTER_MS = 1000.0, 2500.0
+_FAILED = 500
+_CLIENT_CLOSED = 460
+
+
+class Witnesses(msgspec.Struct):
+    """Witnesses by the key of their request, and the requests that only they know."""
+
+    clients: dict[str, ClientReply] = {}
+    edges: dict[str, EdgeRequest] = {}
+    load_balancers: dict[str, LoadBalancerRequest] = {}
+    traces: dict[str, Trace] = {}
+    requests: list[GatewayRequest] = []
+
+
+def hear(evidence: Evidence) -> Witnesses:
+    """Join every witness of the evidence."""
+    found = Witnesses(requests=list(evidence.requests))
+    _traces(found, evidence.segments)
+    index = _Index(found.requests)
+    for reply in evidence.clients:
+        request = index.of_client(reply)
+        if request is None and (request := _from_client(reply)) is not None:
+            found.requests.append(request)
+        if request is not None:
+            found.clients.setdefault(request.key, reply)
+    alone = not evidence.requests
+    for number, line in enumerate(evidence.load_balancer):
+        request = index.of_load_balancer(line)
+        if request is None and alone and line.status is not None and (line.status >= _FAILED or line.status == _CLIENT_CLOSED):
+            request = _from_load_balancer(line, number)
+            found.requests.append(request)
+        if request is not None:
+            found.load_balancers.setdefault(request.key, line)
+    for number, edge in enumerate(evidence.edge):
+        request = index.of_edge(edge)
+        if request is None and edge.status is not None and edge.status >= _FAILED:
+            request = _from_edge(edge, number)
+            found.requests.append(request)
+        if request is not None:
+            found.edges.setdefault(request.key, edge)
+    return found
+
+
+class _Index:
+    """Requests by their ids and in order of time."""
+
+    def __init__(self, requests: list[GatewayRequest]) -> None:
+        self._requests = requests
+        self._by_id: dict[str, GatewayRequest] = {}
+        self._by_trace: dict[str, list[GatewayRequest]] = defaultdict(list)
+        for request in requests:
+            for item in (request.request_id, request.extended_request_id):
+                if item:
+                    self._by_id.setdefault(item, request)
+            if request.trace_id:
+                self._by_trace[request.trace_id].append(request)
+
+    def of_client(self, reply: ClientReply) -> GatewayRequest | None:
+        for item in (reply.extended_request_id, reply.request_id, reply.http_api_id):
+            if item and item in self._by_id:
+                return self._by_id[item]
+        traced = self._by_trace.get(reply.trace_id or "", [])
+        if len(traced) == 1:
+            return traced[0]
+        if reply.gave_up and (reply.path or reply.at is not None):
+            begin = reply.at
+            fitting = [
+                row
+                for row in self._requests
+                if _same_path(row, reply.path)
+                and (reply.method is None or row.method in (None, reply.method))
+                and (begin is None or _near(row, begin))
+                and _longer(row, reply.elapsed_ms)
+            ]
+            return fitting[0] if len(fitting) == 1 else None
+        return None
+
+    def of_load_balancer(self, line: LoadBalancerRequest) -> GatewayRequest | None:
+        traced = self._by_trace.get(line.trace_id or "", [])
+        if len(traced) == 1:
+            return traced[0]
+        if traced:
+            return None
+        begin = line.created_at if line.created_at is not None else line.ended_at - (line.target_ms or 0.0)
+        fitting = [
+            row
+            for row in self._requests
+            if row.function is None
+            and _near(row, begin)
+            and (line.method is None or row.method in (None, line.method, "ANY"))
+            and _same_path(row, line.path)
+        ]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def of_edge(self, edge: EdgeRequest) -> GatewayRequest | None:
+        begin = edge.ended_at - (edge.time_taken_ms or 0.0)
+        fitting = [
+            row
+            for row in self._requests
+            if _near(row, begin) and _same_path(row, edge.path) and (edge.method is None or row.method in (None, edge.method, "ANY"))
+        ]
+        return fitting[0] if len(fitting) == 1 else None
+
+
+def _near(row: GatewayRequest, begin: float) -> bool:
+    return row.arrived_at is not None and -_BEFORE_MS <= row.arrived_at - begin <= _AFTER_MS
+
+
+def _longer(row: GatewayRequest, elapsed_ms: float | None) -> bool:
+    total = row.response_latency_ms
+    if total is None and row.completed_at is not None and row.arrived_at is not None:
+        total = row.completed_at - row.arrived_at
+    return elapsed_ms is None or total is None or total >= elapsed_ms - 500.0
+
+
+def _same_path(row: GatewayRequest, path: str | None) -> bool:
+    """The paths agree where both are known; `{x}` in a route stands for any part, a stage may come first."""
+    if path is None:
+        return True
+    asked = [part for part in path.split("?")[0].split("/") if part]
+    for known in (row.path, row.route):
+        if known is None:
+            continue
+        parts = [part for part in known.split("?")[0].split("/") if part]
+        for skipped in range(2):
+            rest = asked[skipped:]
+            if any(part.endswith("+}") for part in parts) or (
+                len(parts) == len(rest) and all(a == b or a.startswith("{") for a, b in zip(parts, rest, strict=True))
+            ):
+                return True
+        if len(parts) > len(asked) and parts[-len(asked) :] == asked and asked:
+            return True
+    return row.path is None and row.route is None
+
+
+def _from_client(reply: ClientReply) -> GatewayRequest | None:
+    if not (reply.gave_up or (reply.status or 0) >= _FAILED or (reply.message and reply.status is None)):
+        return None
+    request_id = reply.request_id
+    extended = reply.extended_request_id or reply.http_api_id
+    api_type = ApiType.UNKNOWN
+    if reply.connection_id is not None:
+        api_type, extended = ApiType.WEBSOCKET, extended or request_id
+    elif reply.http_api_id is not None:
+        api_type, request_id = ApiType.HTTP, request_id or reply.http_api_id
+    elif request_id is not None and UUID.fullmatch(request_id):
+        api_type = ApiType.REST
+    key = extended or request_id or f"client:{reply.cites[0].origin if reply.cites else id(reply)}"
+    arrived = reply.at - reply.elapsed_ms if reply.at is not None and reply.elapsed_ms is not None else None
+    return GatewayRequest(
+        key=key,
+        request_id=request_id,
+        extended_request_id=extended,
+        trace_id=reply.trace_id,
+        connection_id=reply.connection_id,
+        api_type=api_type,
+        method=reply.method,
+        path=reply.path,
+        status=reply.status,
+        error_message=reply.message,
+        error_frame=reply.frame,
+        arrived_at=arrived,
+        arrived_within_ms=1000.0,
+        sources=(EvidenceKind.CLIENT,),
+        cites=reply.cites,
+    )
+
+
+def _from_load_balancer(line: LoadBalancerRequest, number: int) -> GatewayRequest:
+    begin = line.created_at if line.created_at is not None else line.ended_at
+    return GatewayRequest(
+        key=f"load-balancer:{number}",
+        trace_id=line.trace_id,
+        method=line.method,
+        path=line.path,
+        status=line.status,
+        arrived_at=begin,
+        endpoint_uri=line.host,
+        sources=(EvidenceKind.LOAD_BALANCER_LOG,),
+        cites=line.cites,
+    )
+
+
+def _from_edge(edge: EdgeRequest, number: int) -> GatewayRequest:
+    return GatewayRequest(
+        key=f"edge:{edge.edge_request_id or number}",
+        method=edge.method,
+        path=edge.path,
+        status=edge.status,
+        arrived_at=edge.ended_at - (edge.time_taken_ms or 0.0),
+        arrived_within_ms=1000.0,
+        sources=(EvidenceKind.EDGE_LOG,),
+        cites=edge.cites,
+    )
+
+
+def _traces(found: Witnesses, segments: list[TraceSegment]) -> None:
+    by_trace: dict[str, list[TraceSegment]] = defaultdict(list)
+    for segment in segments:
+        by_trace[segment.trace_id].append(segment)
+    if not by_trace:
+        return
+    by_id = {item: row for row in found.requests for item in (row.request_id, row.extended_request_id) if item}
+    of_trace = {row.trace_id: row for row in found.requests if row.trace_id}
+    for trace_id, rows in by_trace.items():
+        trace = Trace(segments=tuple(rows))
+        gateway = next((row for row in rows if row.gateway_request_id), None)
+        request = of_trace.get(trace_id)
+        if gateway is not None:
+            request = by_id.get(gateway.extended_request_id or "") or by_id.get(gateway.gateway_request_id or "") or request
+        if request is None and gateway is not None:
+            request = _from_segment(gateway)
+            found.requests.append(request)
+        if request is not None:
+            found.traces[request.key] = trace
+
+
+def _from_segment(row: TraceSegment) -> GatewayRequest:
+    elapsed = row.ended_at - row.started_at if row.ended_at is not None else None
+    return GatewayRequest(
+        key=row.extended_request_id or row.gateway_request_id or row.trace_id,
+        request_id=row.gateway_request_id,
+        extended_request_id=row.extended_request_id,
+        trace_id=row.trace_id,
+        api_type=ApiType.REST,
+        api_id=row.api_id,
+        stage=row.stage,
+        status=row.status,
+        arrived_at=row.started_at,
+        completed_at=row.ended_at,
+        response_latency_ms=elapsed,
+        sources=(EvidenceKind.TRACES,),
+        cites=row.cites,
+    )

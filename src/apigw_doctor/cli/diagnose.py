@@ -1,0 +1,59 @@
+"""`apigw-doctor diagnose`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from apigw_doctor.cli.options import answer, evidence_options, exit_status, wants_color, write
+from apigw_doctor.diagnosis.verdict import Diagnosis
+
+EXAMPLE = "apigw-doctor diagnose exported-logs/   (or '-' for a paste on standard input)"
+
+
+@click.command("diagnose")
+@click.argument("paths", nargs=-1, metavar="PATH...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True)
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 where failed requests were found (2 and 3 stay).")
+@evidence_options
+def command(
+    paths: tuple[str, ...],
+    form: str,
+    exit_zero: bool,
+    formats: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    no_redact: bool,
+    anonymize: bool,
+    color: bool | None,
+    output: Path | None,
+) -> None:
+    """Say for every failed request whose clock ran out, who spent the time, and what would have saved it.
+
+    PATH is a file, a folder, a glob, a compressed file (.gz, .zst), or - for standard input. Formats are
+    detected, never asked for; one file may mix several: execution, access and Lambda logs in any container,
+    ALB and CloudFront logs, X-Ray traces, client transcripts, and configuration printed by the AWS CLI.
+
+    Exit status: 0 no failed request, 1 failed requests, 2 nothing readable or wrong usage, 3 an answer was
+    given but some evidence could not be had.
+    """
+    diagnosis = answer(
+        paths, example=EXAMPLE, formats=formats, start=start, end=end, no_redact=no_redact, anonymize=anonymize
+    )
+    colored = wants_color(color, output)
+    write(_render(diagnosis, form, color=colored), output, color=colored)
+    sys.exit(exit_status(diagnosis, exit_zero=exit_zero))
+
+
+def _render(diagnosis: Diagnosis, form: str, *, color: bool) -> str:
+    if form == "json":
+        from apigw_doctor.reports import json_report
+
+        return json_report.render(diagnosis)
+    if form == "markdown":
+        from apigw_doctor.reports import markdown
+
+        return markdown.render(diagnosis)
+    from apigw_doctor.reports import text
+
+    return text.render(diagnosis, color=color)

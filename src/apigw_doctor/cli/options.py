@@ -1,0 +1,104 @@
+"""Options that commands share, and the exit statuses of the contract."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apigw_doctor.diagnosis.findings import ADVISORY
+from apigw_doctor.diagnosis.verdict import Diagnosis
+from apigw_doctor.model.errors import UsageError
+from apigw_doctor.model.times import parse_time
+from apigw_doctor.workflows.diagnose import Period, diagnose_files
+from apigw_doctor.workflows.redaction import redacted
+
+OK, FAILURES, USAGE, INCOMPLETE = 0, 1, 2, 3
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options about what is read and what may be shown."""
+    for option in reversed(_EVIDENCE):
+        function = option(function)
+    return function
+
+
+_EVIDENCE: tuple[Decorator, ...] = (
+    click.option(
+        "--access-log-format",
+        "formats",
+        multiple=True,
+        metavar="FORMAT",
+        help="The stage's access-log format string ($context...); reads any line it writes. May be repeated.",
+    ),
+    click.option("--from", "start", metavar="TIME", help="Only requests from this moment on (ISO 8601; UTC unless it says)."),
+    click.option("--to", "end", metavar="TIME", help="Only requests up to this moment."),
+    click.option("--no-redact", is_flag=True, help="Show secrets as logged. For a report that stays on this machine."),
+    click.option(
+        "--anonymize", is_flag=True, help="Also hide client addresses, principals and query values. For a report that leaves."
+    ),
+    click.option("--color/--no-color", default=None, help="Colour; by default only on a terminal and without NO_COLOR."),
+    click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report here."),
+)
+
+
+def answer(
+    paths: tuple[str, ...],
+    *,
+    example: str,
+    formats: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    no_redact: bool,
+    anonymize: bool,
+) -> Diagnosis:
+    """The redacted diagnosis of the given inputs."""
+    if not paths:
+        raise UsageError("no input was given", f"for example: {example}")
+    if no_redact and anonymize:
+        raise UsageError("--no-redact and --anonymize contradict each other", "leave one of them out")
+    if no_redact:
+        click.echo("apigw-doctor: secrets are shown as logged (--no-redact); keep this report on this machine", err=True)
+    diagnosis = diagnose_files(paths, formats=formats, period=Period(_moment(start, "--from"), _moment(end, "--to")))
+    return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
+
+
+def _moment(text: str | None, option: str) -> float | None:
+    if text is None:
+        return None
+    at = parse_time(text if len(text) != 10 else f"{text}T00:00:00Z")
+    if at is None and len(text) == 16:
+        at = parse_time(f"{text}:00")
+    if at is None:
+        raise UsageError(f"{option} {text!r} is no time", "write it as 2026-03-01T10:00:00Z")
+    return at
+
+
+def exit_status(diagnosis: Diagnosis, *, exit_zero: bool) -> int:
+    """0 no failed request, 1 failures or findings about them, 3 evidence asked for could not be had."""
+    if diagnosis.gaps:
+        return INCOMPLETE
+    failing = diagnosis.summary.failed or any(finding.name not in ADVISORY for finding in diagnosis.findings)
+    return FAILURES if failing and not exit_zero else OK
+
+
+def wants_color(choice: bool | None, output: Path | None) -> bool:
+    """Colour where a person looks: a terminal, no NO_COLOR, no file."""
+    if choice is not None:
+        return choice
+    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def write(text: str, output: Path | None, *, color: bool = False) -> None:
+    """The report to standard output or to its file."""
+    if output is None:
+        click.echo(text.rstrip("\n"), color=color)
+        return
+    try:
+        output.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,114 @@
+"""What evidence there was, of which kind, and what its absence costs."""
+
+from collections.abc import Callable
+
+from apigw_doctor.diagnosis.remedies import REMEDIES, Place
+from apigw_doctor.diagnosis.verdict import Coverage
+from apigw_doctor.evidence.tables import Evidence
+from apigw_doctor.model.terms import EvidenceKind
+
+
+def coverage_of(evidence: Evidence, place: Place) -> tuple[Coverage, ...]:
+    """One row per kind of evidence, in the order of the contract."""
+    return tuple(judge(evidence, place) for judge in _JUDGES)
+
+
+def _row(kind: EvidenceKind, state: str, detail: str, remedy: str | None = None) -> Coverage:
+    return Coverage(evidence=kind, state=state, detail=detail, remedy=remedy)  # type: ignore[arg-type]
+
+
+def _execution(evidence: Evidence, place: Place) -> Coverage:
+    kind = EvidenceKind.EXECUTION_LOG
+    rows = [row for row in evidence.requests if kind in row.sources]
+    if not rows:
+        return _row(kind, "absent", "none given", REMEDIES["execution-logging"].command(place))
+    info = sum(row.saw_info for row in rows)
+    trace = sum(row.saw_trace for row in rows)
+    if info < len(rows) and not info:
+        detail = f"{len(rows)} requests at ERROR level: no start, so no elapsed time"
+        return _row(kind, "partial", detail, REMEDIES["execution-logging"].command(place))
+    level = "with data trace" if trace else "at INFO, without data trace: no sending and no latency lines"
+    return _row(kind, "present" if trace else "partial", f"{len(rows)} requests {level}")
+
+
+def _access(evidence: Evidence, place: Place) -> Coverage:
+    kind = EvidenceKind.ACCESS_LOG
+    rows = [row for row in evidence.requests if kind in row.sources]
+    remedy = REMEDIES["access-logging"].command(place)
+    if not rows:
+        return _row(kind, "absent", "none given", remedy)
+    latencies = sum(row.response_latency_ms is not None or row.integration_latency_ms is not None for row in rows)
+    if not latencies:
+        return _row(kind, "partial", f"{len(rows)} requests without latencies or error types (a default format)", remedy)
+    return _row(kind, "present", f"{len(rows)} requests, {latencies} with latencies")
+
+
+def _lambda(evidence: Evidence, place: Place) -> Coverage:
+    kind = EvidenceKind.LAMBDA_LOG
+    rows = evidence.invocations
+    if not rows:
+        command = f"aws logs filter-log-events --log-group-name /aws/lambda/{place.function_name} --start-time MS --end-time MS"
+        return _row(kind, "absent", "none given: who spent the time behind the gateway cannot be told", command)
+    functions = sorted({row.function for row in rows if row.function})
+    named = f" of {', '.join(functions[:3])}{' ...' if len(functions) > 3 else ''}" if functions else " of an unnamed function"
+    reported = sum(row.duration_ms is not None for row in rows)
+    state = "present" if reported else "partial"
+    return _row(kind, state, f"{len(rows)} invocations{named}, {reported} with a REPORT")
+
+
+def _traces(evidence: Evidence, place: Place) -> Coverage:
+    traces = {row.trace_id for row in evidence.segments}
+    if traces:
+        return _row(EvidenceKind.TRACES, "present", f"{len(traces)} traces, {len(evidence.segments)} segments")
+    return _row(EvidenceKind.TRACES, "absent", "none given", REMEDIES["tracing"].command(place))
+
+
+def _metrics(evidence: Evidence, place: Place) -> Coverage:
+    return _row(EvidenceKind.METRICS, "absent", "none given (files are read without them)")
+
+
+def _configuration(evidence: Evidence, place: Place) -> Coverage:
+    counts = {
+        "stages": len(evidence.stages),
+        "integrations": len(evidence.integrations),
+        "functions": len(evidence.functions),
+        "APIs": len(evidence.apis),
+    }
+    told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    if told:
+        state = "present" if evidence.integrations and evidence.functions else "partial"
+        return _row(EvidenceKind.CONFIGURATION, state, told)
+    command = f"aws apigateway get-resources --rest-api-id {place.api} --embed methods --limit 500 > resources.json"
+    return _row(EvidenceKind.CONFIGURATION, "absent", "none given: limits are observed or defaults", command)
+
+
+def _load_balancer(evidence: Evidence, place: Place) -> Coverage:
+    if evidence.load_balancer:
+        return _row(EvidenceKind.LOAD_BALANCER_LOG, "present", f"{len(evidence.load_balancer)} requests")
+    return _row(EvidenceKind.LOAD_BALANCER_LOG, "absent", "none given")
+
+
+def _edge(evidence: Evidence, place: Place) -> Coverage:
+    if evidence.edge:
+        return _row(EvidenceKind.EDGE_LOG, "present", f"{len(evidence.edge)} requests")
+    return _row(EvidenceKind.EDGE_LOG, "absent", "none given")
+
+
+def _client(evidence: Evidence, place: Place) -> Coverage:
+    if evidence.clients or evidence.targets:
+        detail = f"{len(evidence.clients)} replies, {len(evidence.targets)} target timings"
+        return _row(EvidenceKind.CLIENT, "present", detail)
+    return _row(EvidenceKind.CLIENT, "absent", "none given")
+
+
+_JUDGES: tuple[Callable[[Evidence, Place], Coverage], ...] = (
+    _execution,
+    _access,
+    _lambda,
+    _traces,
+    _metrics,
+    _configuration,
+    _load_balancer,
+    _edge,
+    _client,
+)

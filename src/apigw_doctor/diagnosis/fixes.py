@@ -1,0 +1,68 @@
+"""What would have saved how many: remedies ranked over all verdicts."""
+
+from collections import Counter
+
+from apigw_doctor.diagnosis.judge import Judged, place_of
+from apigw_doctor.diagnosis.remedies import REMEDIES, Place
+from apigw_doctor.diagnosis.verdict import Finding, RankedFix
+from apigw_doctor.model.terms import Confidence, Kind
+
+#: Verdicts less sure than this promise nothing.
+_SURE_ENOUGH = (Confidence.PROVEN, Confidence.LIKELY)
+_ORDER = {"safe": 0, "review": 1, "advice": 2}
+
+
+def ranked_fixes(judged: list[Judged], findings: tuple[Finding, ...], wanted_evidence: tuple[str, ...]) -> tuple[RankedFix, ...]:
+    """Remedies, the ones that would have saved most first; then those that only bring evidence.
+
+    A remedy is credited with a failed request when it stands first for its cause, or when it stands in the
+    verdict's list at all and the verdict is at least likely; requests without a determined cause credit nobody.
+    """
+    failed = [item for item in judged if item.verdict.kind is Kind.FAILED]
+    saves: Counter[str] = Counter()
+    rank: dict[str, int] = {}
+    causes: dict[str, Counter[str]] = {}
+    places: dict[str, Counter[Place]] = {}
+    for item in failed:
+        if item.verdict.confidence not in _SURE_ENOUGH:
+            continue
+        for position, fix in enumerate(item.verdict.fixes):
+            saves[fix] += 1
+            rank[fix] = min(position, rank.get(fix, position))
+            causes.setdefault(fix, Counter())[item.verdict.cause] += 1
+            places.setdefault(fix, Counter())[place_of(item.timeline)] += 1
+    found = [
+        _fix(fix, count, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
+        for fix, count in sorted(saves.items(), key=lambda pair: (-pair[1], rank[pair[0]], pair[0]))
+        if fix in REMEDIES
+    ]
+    place = _usual_place(judged)
+    known = {fix.id for fix in found}
+    extra = [fix for fix in wanted_evidence if fix not in known]
+    if any(finding.name == "function-timeout-far-above-limit" for finding in findings) and "function-timeout" not in known:
+        extra.append("function-timeout")
+    found.extend(_fix(fix, None, len(failed), place, REMEDIES[fix].why) for fix in extra)
+    return tuple(found)
+
+
+def _usual_place(judged: list[Judged]) -> Place:
+    places = Counter(place_of(item.timeline) for item in judged)
+    return places.most_common(1)[0][0] if places else Place()
+
+
+def _why(fix: str, causes: Counter[str]) -> str:
+    named = ", ".join(f"{cause} ({count})" for cause, count in causes.most_common(3))
+    return f"{REMEDIES[fix].why}: {named}"
+
+
+def _fix(fix: str, saves: int | None, of: int, place: Place, why: str) -> RankedFix:
+    remedy = REMEDIES[fix]
+    return RankedFix(
+        id=fix,
+        title=remedy.title,
+        saves=saves,
+        of=of,
+        applicability=remedy.applicability,
+        command=remedy.command(place),
+        why=why,
+    )

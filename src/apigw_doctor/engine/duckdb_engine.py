@@ -1,0 +1,81 @@
+"""DuckDB, embedded: rows go in as newline JSON, SQL files beside this module come out as rows.
+
+DuckDB is imported when the first engine is made, so that `--help` and tiny inputs do not pay for it.
+"""
+
+import tempfile
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+
+class RequestFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as set work sees it; times in epoch ms."""
+
+    key: str
+    api_id: str | None
+    stage: str | None
+    method: str | None
+    route: str | None
+    path: str | None
+    client_ip: str | None
+    arrived_at: float | None
+    integration_ms: float | None
+    status: int | None
+    failed: bool
+    timed_out: bool
+    limit_ms: float | None
+    cause: str | None
+
+
+_COLUMNS = {
+    str: "VARCHAR",
+    float: "DOUBLE",
+    int: "BIGINT",
+    bool: "BOOLEAN",
+}
+
+
+class DuckDbEngine:
+    """One in-memory database for one diagnosis; use as a context manager."""
+
+    def __init__(self, requests: Iterable[RequestFact]) -> None:
+        import duckdb
+
+        self._folder = tempfile.TemporaryDirectory(prefix="apigw-doctor-")
+        self._connection = duckdb.connect(config={"memory_limit": "256MB", "temp_directory": self._folder.name})
+        spool = Path(self._folder.name) / "requests.ndjson"
+        encode = msgspec.json.Encoder().encode
+        with spool.open("wb") as out:
+            for row in requests:
+                out.write(encode(row))
+                out.write(b"\n")
+        columns = ", ".join(f"{field.name}: '{_sql_type(field.type)}'" for field in msgspec.structs.fields(RequestFact))
+        self._connection.execute(
+            "CREATE TABLE requests AS SELECT * FROM read_json(?, format='newline_delimited', columns={" + columns + "})",  # noqa: S608
+            [str(spool)],
+        )
+
+    def __enter__(self) -> "DuckDbEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+        self._folder.cleanup()
+
+    def run(self, name: str, **parameters: float) -> list[dict[str, Any]]:
+        """The rows of the SQL file `name`, with named parameters."""
+        sql = resources.files(__package__ or "apigw_doctor.engine").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        result = self._connection.execute(sql, parameters)
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def _sql_type(kind: Any) -> str:  # noqa: ANN401 - a type hint
+    for python, sql in _COLUMNS.items():
+        if kind is python or kind == python | None:
+            return sql
+    raise TypeError(kind)

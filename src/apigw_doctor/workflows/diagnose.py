@@ -1,0 +1,259 @@
+"""`diagnose`: files in, the whole answer out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from apigw_doctor.attribution.assemble import Assembled, assemble
+from apigw_doctor.attribution.clocks import integration_time_ms
+from apigw_doctor.attribution.effective_limit import ABOUT_MS, stated_timeout
+from apigw_doctor.diagnosis.coverage import coverage_of
+from apigw_doctor.diagnosis.findings import (
+    BURST_LEAST,
+    BURST_WINDOW_MS,
+    PERIODIC_LEAST,
+    SetWork,
+    findings_of,
+)
+from apigw_doctor.diagnosis.fixes import ranked_fixes
+from apigw_doctor.diagnosis.judge import Judged, judge, place_of
+from apigw_doctor.diagnosis.remedies import Place
+from apigw_doctor.diagnosis.verdict import (
+    SCHEMA,
+    Diagnosis,
+    Finding,
+    RouteStatistics,
+    Summary,
+    UnreadLines,
+    Verdict,
+    Window,
+)
+from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import Confidence, EvidenceKind, Kind
+from apigw_doctor.model.times import iso, iso_or_none
+from apigw_doctor.sources.collect import collect
+
+_RETRY_SLACK_MS = 6000.0
+_PERIOD_SHARE = 0.1
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Only requests that arrived in it count; epoch ms, either end open."""
+
+    start: float | None = None
+    end: float | None = None
+
+    def holds(self, at: float | None) -> bool:
+        """Whether the moment lies inside; an unknown one does."""
+        return at is None or ((self.start is None or at >= self.start) and (self.end is None or at <= self.end))
+
+
+def diagnose_files(paths: Iterable[str], *, formats: Iterable[str] = (), period: Period | None = None) -> Diagnosis:
+    """Diagnose everything behind `paths` (files, folders, globs, `-` for standard input).
+
+    `formats` are access-log format strings of stages. The answer is not redacted yet: see `redacted`.
+
+    Raises:
+        NothingReadable: when nothing in the input could be evidence.
+    """
+    return diagnose(collect(tuple(paths), formats=tuple(formats)), period or Period())
+
+
+def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
+    """Diagnose evidence that was read already."""
+    evidence = _within(evidence, period)
+    assembled = assemble(evidence)
+    judged = [judge(timeline) for timeline in assembled.timelines]
+    everything = msgspec.structs.replace(evidence, requests=list(assembled.requests))
+    sets, routes = _set_work(everything, judged)
+    findings = findings_of(everything, judged, sets)
+    verdicts = tuple(item.verdict for item in judged)
+    place = _usual_place(judged, everything)
+    coverage = coverage_of(everything, place)
+    return Diagnosis(
+        schema=SCHEMA,
+        summary=_summary(everything, verdicts, findings),
+        coverage=coverage,
+        verdicts=verdicts,
+        findings=findings,
+        fixes=ranked_fixes(judged, findings, _wanted_evidence(everything, verdicts)),
+        unread=tuple(UnreadLines(origin=row.origin, lines=row.lines, reason=row.reason) for row in evidence.unread),
+        routes=routes,
+        notes=_notes(everything, assembled),
+        gaps=tuple(f"{gap.origin}: {gap.reason}" for gap in evidence.gaps),
+    )
+
+
+def _within(evidence: Evidence, period: Period) -> Evidence:
+    if period.start is None and period.end is None:
+        return evidence
+    return msgspec.structs.replace(
+        evidence,
+        requests=[row for row in evidence.requests if period.holds(_moment(row))],
+        invocations=[row for row in evidence.invocations if period.holds(row.begun_at)],
+    )
+
+
+def _moment(row: GatewayRequest) -> float | None:
+    return row.arrived_at if row.arrived_at is not None else row.last_line_at
+
+
+def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
+    places = Counter(place_of(item.timeline) for item in judged)
+    if places:
+        return places.most_common(1)[0][0]
+    if evidence.requests:
+        row = evidence.requests[0]
+        return Place(api_type=row.api_type, api_id=row.api_id, stage=row.stage, method=row.method, route=row.route, function=row.function)
+    return Place()
+
+
+# over all requests
+
+
+def _set_work(evidence: Evidence, judged: list[Judged]) -> tuple[SetWork, tuple[RouteStatistics, ...]]:
+    if not evidence.requests:
+        return SetWork(), ()
+    with DuckDbEngine(_facts(evidence, judged)) as engine:
+        sets = SetWork(
+            retries=engine.run("retry_storm", about=2 * ABOUT_MS, slack=_RETRY_SLACK_MS),
+            bursts=engine.run("burst", window=BURST_WINDOW_MS, least=BURST_LEAST),
+            periods=engine.run("periodic", least=PERIODIC_LEAST, share=_PERIOD_SHARE, about=_RETRY_SLACK_MS),
+        )
+        routes = tuple(RouteStatistics(**row) for row in engine.run("routes"))
+    return sets, routes
+
+
+def _facts(evidence: Evidence, judged: list[Judged]) -> Iterable[RequestFact]:
+    by_key = {item.timeline.request.key: item.verdict for item in judged if item.timeline.request is not None}
+    for row in evidence.requests:
+        verdict = by_key.get(row.key)
+        failed = verdict is not None and verdict.kind is Kind.FAILED
+        yield RequestFact(
+            key=row.key,
+            api_id=row.api_id,
+            stage=row.stage,
+            method=row.method,
+            route=row.route or row.path,
+            path=row.path,
+            client_ip=row.client_ip,
+            arrived_at=row.arrived_at,
+            integration_ms=integration_time_ms(row),
+            status=row.status,
+            failed=failed,
+            timed_out=verdict.timed_out if verdict is not None and failed else stated_timeout(row),
+            limit_ms=verdict.limit_ms if verdict is not None else None,
+            cause=verdict.cause if verdict is not None and failed else None,
+        )
+
+
+# what is said of the whole
+
+
+def _summary(evidence: Evidence, verdicts: tuple[Verdict, ...], findings: tuple[Finding, ...]) -> Summary:
+    failed = [verdict for verdict in verdicts if verdict.kind is Kind.FAILED]
+    near = len(verdicts) - len(failed)
+    window = _window(evidence)
+    return Summary(
+        headline=_headline(evidence, failed, near, findings),
+        requests=len(evidence.requests),
+        invocations=len(evidence.invocations),
+        failed=len(failed),
+        timed_out=sum(verdict.timed_out for verdict in failed),
+        by_layer=_counts(failed, lambda verdict: verdict.layer.value),
+        by_cause=_counts(failed, lambda verdict: verdict.cause),
+        by_boundary=_counts(failed, lambda verdict: verdict.boundary.value),
+        window=window,
+        near_limit=near,
+    )
+
+
+def _counts(verdicts: list[Verdict], key: Callable[[Verdict], str]) -> dict[str, int]:
+    return dict(Counter(key(verdict) for verdict in verdicts).most_common())
+
+
+def _window(evidence: Evidence) -> Window:
+    times: list[float] = []
+    for row in evidence.requests:
+        times.extend(at for at in (row.arrived_at, row.completed_at, row.failed_at) if at is not None)
+    for invocation in evidence.invocations:
+        times.extend(at for at in (invocation.begun_at, invocation.finished_at) if at is not None)
+    return Window(from_=iso_or_none(min(times, default=None)), to=iso_or_none(max(times, default=None)))
+
+
+def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tuple[Finding, ...]) -> str:
+    requests = len(evidence.requests)
+    if not failed:
+        return _quiet_headline(evidence, near, findings)
+    timed_out = sum(verdict.timed_out for verdict in failed)
+    what = f"{len(failed)} of {requests} requests failed" if requests else _plural(len(failed), "invocation") + " failed"
+    cause, count = Counter(verdict.cause for verdict in failed).most_common(1)[0]
+    example = _best([verdict for verdict in failed if verdict.cause == cause])
+    share = "all" if count == len(failed) and count > 1 else f"{count}"
+    mostly = f"{share} by {cause}" if len(failed) > 1 else cause
+    where = f" on {example.method or ''} {example.route}".replace("  ", " ") if example.route else ""
+    return f"{what}, {timed_out} of them timed out - {mostly}{where} ({example.confidence.value}): {example.summary}"
+
+
+def _best(verdicts: list[Verdict]) -> Verdict:
+    return max(verdicts, key=lambda verdict: verdict.confidence.rank)
+
+
+def _quiet_headline(evidence: Evidence, near: int, findings: tuple[Finding, ...]) -> str:
+    if evidence.requests:
+        seen = _plural(len(evidence.requests), "request")
+    elif evidence.invocations:
+        seen = _plural(len(evidence.invocations), "invocation")
+    else:
+        return "no request and no invocation in what was given" + (
+            f"; {_plural(len(findings), 'finding')} about its configuration" if findings else ""
+        )
+    if near:
+        return f"no failed request among {seen}; {near} came near the limit"
+    return f"no failed request among {seen}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _wanted_evidence(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+    """Fixes that only bring evidence, for answers that are not sure."""
+    if not any(verdict.confidence in (Confidence.POSSIBLE, Confidence.UNDETERMINED) for verdict in verdicts):
+        return ()
+    sources = {kind for row in evidence.requests for kind in row.sources}
+    wanted = []
+    if EvidenceKind.EXECUTION_LOG not in sources:
+        wanted.append("execution-logging")
+    if EvidenceKind.ACCESS_LOG not in sources:
+        wanted.append("access-logging")
+    if not evidence.segments:
+        wanted.append("tracing")
+    return tuple(wanted)
+
+
+def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
+    notes = list(evidence.notes)
+    if assembled.clock_skew_ms is not None:
+        notes.append(
+            f"the Lambda log's clock is {assembled.clock_skew_ms:+.0f} ms off the gateway's, by {assembled.joins_by_id} joins"
+            " by id; joins by time allow for it"
+        )
+    if evidence.unjoined_records:
+        notes.append(
+            f"{evidence.unjoined_records} records name a request id that several requests share, and no extended id:"
+            " they were left unjoined"
+        )
+    if assembled.unclaimed:
+        notes.append(_unclaimed(assembled.unclaimed))
+    return tuple(notes)
+
+
+def _unclaimed(rows: tuple[LambdaInvocation, ...]) -> str:
+    named = ", ".join(
+        f"{row.request_id} ({row.function or 'unnamed function'}, {iso(row.started_at) if row.started_at else 'no time'})"
+        for row in rows[:3]
+    )
+    return f"{_plural(len(rows), 'invocation')} failed that no request of the gateway's logs can have called: {named}"
