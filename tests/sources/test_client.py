@@ -127,6 +127,11 @@ x-amzn-RequestId: fbcaf9e5-d535-40a1-891c-7b70118cf7e8
     assert (row.error_type, row.message) == ("InternalServerErrorException", "Endpoint request timed out")
 
 
+def test_a_reader_that_leaves_out_empty_lines_changes_nothing() -> None:
+    (row,) = replies('HTTP/2 504\nx-amz-apigw-id: K2G9wEbUoAMEvag=\n{\n  "message": "Endpoint request timed out"\n}')
+    assert (row.status, row.message) == (504, "Endpoint request timed out")
+
+
 def test_wget_says_its_status_in_words() -> None:
     (row,) = replies(
         """

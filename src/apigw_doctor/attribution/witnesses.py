@@ -40,12 +40,16 @@ def hear(evidence: Evidence) -> Witnesses:
     found = Witnesses(requests=list(evidence.requests))
     _traces(found, evidence.segments)
     index = _Index(found.requests)
+    told: dict[str, GatewayRequest] = {}
     for reply in evidence.clients:
         request = index.of_client(reply)
+        if request is not None:
+            told[request.key] = request = _told_by(request, reply)
         if request is None and (request := _from_client(reply)) is not None:
             found.requests.append(request)
         if request is not None:
             found.clients.setdefault(request.key, reply)
+    found.requests = [told.get(request.key, request) for request in found.requests]
     alone = not evidence.requests
     for number, line in enumerate(evidence.load_balancer):
         request = index.of_load_balancer(line)
@@ -154,6 +158,16 @@ def _same_path(row: GatewayRequest, path: str | None) -> bool:
         if len(parts) > len(asked) and parts[-len(asked) :] == asked and asked:
             return True
     return row.path is None and row.route is None
+
+
+def _told_by(request: GatewayRequest, reply: ClientReply) -> GatewayRequest:
+    """The request with the ids that only the reply's headers told."""
+    return msgspec.structs.replace(
+        request,
+        trace_id=request.trace_id or reply.trace_id,
+        extended_request_id=request.extended_request_id or reply.extended_request_id,
+        sources=(*request.sources, EvidenceKind.CLIENT),
+    )
 
 
 def _from_client(reply: ClientReply) -> GatewayRequest | None:

@@ -6,15 +6,15 @@ r"""Signs that several rules read in the same way.
 
 import re
 
+from apigw_doctor.attribution.clocks import NEAR_LIMIT_SHARE, words_of
+from apigw_doctor.attribution.effective_limit import ABOUT_MS as _ABOUT_MS
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.diagnosis.rule import NotDecidable
 from apigw_doctor.evidence.tables import AppLine, Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Kind, Outcome
 
 #: "About": so far may a measured time lie from a limit (gateway cuts seen at 29.004 to 29.230 s).
-ABOUT_MS = 500.0
-#: A request that used more than this share of its limit came near it.
-NEAR_SHARE = 0.8
+ABOUT_MS = _ABOUT_MS
 #: Named as missing where several invocations fit one request, or the joined one has no end yet.
 JOINING_ID = "an id that joins the request to one of the invocations that fit"
 REPORT_LINE = "the invocation's REPORT line"
@@ -60,7 +60,7 @@ def at_the_limit(clocks: Clocks) -> bool:
 
 def threshold_ms(clocks: Clocks) -> float:
     """What a backend had to pass to matter here: the limit, or the near-limit share of it."""
-    return clocks.limit_ms * (NEAR_SHARE if clocks.kind is Kind.NEAR_LIMIT else 1.0)
+    return clocks.limit_ms * (NEAR_LIMIT_SHARE if clocks.kind is Kind.NEAR_LIMIT else 1.0)
 
 
 def no_timer_fired(clocks: Clocks) -> bool:
@@ -71,6 +71,15 @@ def no_timer_fired(clocks: Clocks) -> bool:
 def is_killed(invocation: LambdaInvocation | None) -> bool:
     """Lambda ended the run at the function's own timeout."""
     return invocation is not None and invocation.outcome is Outcome.TIMEOUT
+
+
+def lone_timer(
+    request: GatewayRequest | None, invocation: LambdaInvocation | None
+) -> tuple[Boundary | None, float | None]:
+    """The timer of a killed invocation that no gateway evidence belongs to; else neither is known better."""
+    if request is not None or invocation is None or not is_killed(invocation):
+        return None, None
+    return Boundary.FUNCTION_TIMEOUT, invocation.timeout_ms
 
 
 def cold_ms(invocation: LambdaInvocation, request: GatewayRequest | None = None) -> float:
@@ -117,10 +126,7 @@ def without_invocation(request: GatewayRequest | None, pairing: Pairing) -> NotD
 
 def words(request: GatewayRequest | None) -> str:
     """Everything that the gateway's logs say in words about the failure."""
-    if request is None:
-        return ""
-    texts = (request.failure, request.error_message, request.authorizer_error, request.endpoint_body)
-    return "\n".join(text for text in texts if text)
+    return "" if request is None else words_of(request)
 
 
 def is_unexplained(request: GatewayRequest | None) -> bool:

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from apigw_doctor.model.ids import UUID, function_from_uri, trace_root
+from apigw_doctor.model.ids import EXTENDED, UUID, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.model.times import from_epoch, parse_time
 from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first, seen
@@ -221,14 +221,20 @@ class AccessLog:
 
     def line(self, line: str, *, at: float | None, origin: str) -> bool:
         """Read a record that is text: a known format, CLF, XML, or JSON gone wrong."""
-        for known in self._formats:
-            if (found := known.read(line)) is not None:
-                return self._take(found, at=at, origin=origin, text=line)
+        if self.of_known_format(line, at=at, origin=origin):
+            return True
         stripped = line.strip()
         if stripped.startswith("{") and stripped.endswith("}"):
             return self._take(self._named(loose_pairs(stripped)), at=at, origin=origin, text=line)
         found = _clf(stripped) or _xml(stripped) or _csv(stripped)
         return found is not None and self._take(found, at=at, origin=origin, text=line)
+
+    def of_known_format(self, line: str, *, at: float | None, origin: str) -> bool:
+        """Read a line that one of the given format strings wrote."""
+        for known in self._formats:
+            if (found := known.read(line)) is not None:
+                return self._take(found, at=at, origin=origin, text=line)
+        return False
 
     def _named(self, flat: Context) -> Context:
         keys: dict[str, str] = {}
@@ -373,21 +379,23 @@ def _fill_api_type(facts: Facts, context: Context) -> None:
 
 
 _CLF = re.compile(
-    r'(\S+) (\S+) (\S+) \[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})\] ?"(\w+) (\S*) ([^"]*)" (\d{3}|-) (\S+)(?: (\S+))?.*'
+    r'(\S+) (\S+) (\S+) \[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})\] ?"(\w+) (\S*) ([^"]*)" (\d{3}|-) (\S+)(?: (\S+))?(?: (\S+))?.*'
 )
 _XML = re.compile(r"<request id=\"([^\"]*)\">(.*?)</request>", re.DOTALL)
 _CSV = re.compile(
-    r'([^,\s]+),([^,]*),([^,]*),"?(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})"?,(\w+),([^,]*),([^,]*),(\d{3}|-),([^,]*),([^,\s]+)'
+    r'([^,\s]+),([^,]*),([^,]*),"?(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})"?,(\w+),([^,]*),([^,]*),(\d{3}|-),([^,]*),([^,\s]+)(?:,([^,\s]+))?(?:,.*)?'
 )
 _CONSOLE_ORDER = (
     "identity.sourceIp identity.caller identity.user requestTime httpMethod resourcePath protocol status responseLength"
-    " requestId".split()
+    " requestId extendedRequestId".split()
 )
 
 
 def _console(values: tuple[str | None, ...]) -> Context:
     found: Context = {}
     for variable, value in zip(_CONSOLE_ORDER, values, strict=False):
+        if variable == "extendedRequestId" and (value is None or EXTENDED.fullmatch(value) is None):
+            continue
         name = "routeKey" if variable == "resourcePath" and value and " " in value else variable
         _put(found, name, value or "")
     return found

@@ -15,11 +15,11 @@ False
 """
 
 from apigw_doctor.evidence.tables import ClientReply, TargetTiming
+from apigw_doctor.model.curl import CURL_WRITE_OUT
 from apigw_doctor.sources import client_lines as lines
 from apigw_doctor.sources.client_body import parse_body
 from apigw_doctor.sources.client_conversation import Conversation, json_head
 from apigw_doctor.sources.client_exchange import Part
-from apigw_doctor.sources.client_timings import CURL_WRITE_OUT
 
 __all__ = ["CURL_WRITE_OUT", "Transcript", "parse_body"]
 

@@ -17,11 +17,6 @@ from typing import Any
 
 from apigw_doctor.sources.json_values import number, whole
 
-#: Ready for `curl -sS -o /dev/null -w '...' URL`: prints the one-line form that `read_line` takes.
-CURL_WRITE_OUT = (
-    r"\ndns=%{time_namelookup} connect=%{time_connect} tls=%{time_appconnect}"
-    r" first_byte=%{time_starttransfer} total=%{time_total} status=%{http_code} host=%{url_effective}\n"
-)
 _OWN = {"dns": "dns_ms", "connect": "connect_ms", "tls": "tls_ms", "first_byte": "first_byte_ms", "total": "total_ms"}
 _CURL = {
     "time_namelookup": "dns_ms",

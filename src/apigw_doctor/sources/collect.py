@@ -94,6 +94,8 @@ class FileReader:
         self._kinds: set[str] = set()
         self._lambda_stream: tuple[str | None, str | None] = (None, None)
         self._naive = False
+        #: a query result or table was read, whatever it held
+        self._container = False
         self.problems: list[str] = []
 
     def read(self) -> bool:
@@ -126,7 +128,7 @@ class FileReader:
         evidence.files.append(InputFile(name=name, bytes_read=size, lines=lines, kinds=tuple(sorted(self._kinds))))
         if self._naive:
             self._note_zone()
-        return bool(self._kinds)
+        return bool(self._kinds) or self._container
 
     def _note_zone(self) -> None:
         offset = self._zone_ms
@@ -172,6 +174,8 @@ class FileReader:
 
     def _opens(self, number: int, text: str) -> bool:
         """A JSON document or a table begins here."""
+        if self._last.kind == "client" and self._transcript.feed(text, self._origin(number)):
+            return True
         if json_blocks.starts(text) and not (self._last.continues and text[:1].isspace()):
             return self._json(number, text)
         if self._edge.header(text):
@@ -184,6 +188,7 @@ class FileReader:
         if table is None:
             return False
         self._table = table
+        self._container = True
         if isinstance(table, tables_text.Html):
             self._in_table(number, text)
         return True
@@ -268,6 +273,10 @@ class FileReader:
         if known:
             for _ in range(unknown):
                 self._count_unread(document.number, "an entry of a document that holds nothing known")
+        elif isinstance(document.value, dict) and isinstance(document.value.get("results"), list):
+            self._container = True
+            for item in documents.unwrap(document.value):
+                self._count_unread(document.number, _why_no_row(item.row))
         elif not self._last.continues and not self._as_line(document):
             lines = document.text.count("\n") + 1 if document.text else 1
             for offset in range(lines):
@@ -296,7 +305,7 @@ class FileReader:
             self._know(read)
             return True
         if count:
-            self._count_unread(number, "a row without a message or known fields")
+            self._count_unread(number, _why_no_row(item.row))
         return False
 
     def _unwrapped(self, item: documents.Wrapped, message: Message, number: int) -> Read | None:
@@ -352,6 +361,9 @@ class FileReader:
     def _plain(self, number: int, text: str) -> None:
         if self._test.header(text):
             self._know(Read("execution-log"))
+            return
+        if self._payloads.access.of_known_format(text, at=None, origin=self._origin(number)):
+            self._know(Read("access-log"))
             return
         prefix = peel(text)
         if prefix.naive:
@@ -436,6 +448,12 @@ class FileReader:
         if self._table is not None:
             self._rows(self._table.end())
         self._payloads.replies(self._transcript)
+
+
+def _why_no_row(row: dict[str, str] | None) -> str:
+    if row is not None and set(row) <= {"@ptr"}:
+        return "rows with only @ptr carry no data: let the query display @timestamp, @message"
+    return "a row without a message or known fields: let the query display @timestamp, @message"
 
 
 def changed(message: Message, **changes: object) -> Message:

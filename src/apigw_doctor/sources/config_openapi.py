@@ -86,7 +86,7 @@ def _tagged(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
     return {node.tag: node.value}
 
 
-_Loader.add_constructor(None, _tagged)  # type: ignore[type-var]
+_Loader.add_constructor(None, _tagged)
 
 
 def parse_yaml(words: str, origin: str) -> list[Row] | None:
@@ -111,7 +111,7 @@ def parse(value: object, origin: str) -> list[Row] | None:
     resources = mapping(get(value, "Resources"))
     properties = [mapping(get(resource, "Properties")) for resource in resources.values()]
     bodies = [body for node in properties for name in _BODIES if _is_openapi(body := node.get(name))]
-    return [row for body in bodies for row in _integrations(body, origin)] if bodies else None
+    return [row for body in bodies for row in _integrations(mapping(body), origin)] if bodies else None
 
 
 def _is_openapi(value: object) -> bool:

@@ -95,7 +95,9 @@ def row_of(row: dict[str, str], outer: Wrapped | None = None) -> Wrapped:
 
 
 def _object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator[Wrapped]:
-    if value.get("messageType") == "CONTROL_MESSAGE":
+    if str(value.get("type", "")).startswith("platform."):
+        yield msgspec.structs.replace(outer, value=value, text=None)
+    elif value.get("messageType") == "CONTROL_MESSAGE":
         yield Wrapped(ignored="a subscription's CONTROL_MESSAGE")
     elif isinstance(value.get("logEvents"), list):
         here = _context(value, outer)
@@ -110,10 +112,21 @@ def _object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator[Wrapp
     elif (inner := _encoded(value)) is not None:
         for document in inner:
             yield from unwrap(document, outer, depth + 1)
+    elif (rows := _only_list(value)) is not None:
+        yield from _list(rows, outer, depth)
     elif isinstance(hits := value.get("hits"), list | dict):
         yield from unwrap(hits.get("hits", []) if isinstance(hits, dict) else hits, outer, depth + 1)
     else:
         yield from _plain_object(value, outer, depth)
+
+
+def _only_list(value: dict[str, Any]) -> list[Any] | None:
+    """The records of a search result (`{"data": [...]}`, as Datadog and others answer)."""
+    for key in ("data", "logs", "messages", "rows"):
+        rows = value.get(key)
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) and _holds_message(row) for row in rows[:3]):
+            return rows
+    return None
 
 
 def _event(event: object, here: Wrapped, depth: int) -> Iterator[Wrapped]:
@@ -138,7 +151,7 @@ def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator
         return
     for key in _MESSAGE_KEYS:
         text = value.get(key)
-        if isinstance(text, str) and is_system_message(text):
+        if isinstance(text, str) and (is_system_message(text) or (here.group and here.stream)):
             yield msgspec.structs.replace(here, text=text.rstrip("\r\n"), value=None)
             return
         if isinstance(text, str) and text.lstrip()[:1] == "{" and "level" not in value:

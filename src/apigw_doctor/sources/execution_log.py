@@ -102,6 +102,7 @@ def read_words(facts: Facts, words: str, at: float | None, origin: str) -> bool:
     """Read one event's words; True when its value may run over more lines."""
     seen(facts, EvidenceKind.EXECUTION_LOG)
     earliest(facts, "first_line_at", at)
+    earliest(facts, "log_first_at", at)
     latest(facts, "last_line_at", at)
     found = find_handler(words)
     if found is None:

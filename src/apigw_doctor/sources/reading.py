@@ -4,13 +4,14 @@ Nothing is held but the line at hand. A file that ends too early gives what it h
 """
 
 import glob
-import gzip
 import io
+import shutil
 import sys
+import tempfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import msgspec
 
@@ -22,6 +23,8 @@ STDIN = "-"
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _BINARY_SIGNS = (b"\x7fELF", b"\x89PNG", b"PK\x03\x04", b"%PDF", b"SQLite format 3", b"\xff\xd8\xff", b"GIF8")
 _HEAD = 65536
+#: What a damaged, cut or unreadable file raises; damaged zstd frames come as `ValueError` (see `_Unzstd`).
+_CUT = (EOFError, zlib.error, OSError, ValueError)
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -62,7 +65,7 @@ def find_inputs(paths: tuple[str, ...], stdin: Callable[[], BinaryIO] | None = N
     found: dict[str, Input] = {}
     for name in paths:
         if name == STDIN:
-            found[STDIN] = Input("stdin", stdin or _stdin)
+            found[STDIN] = Input("stdin", _Spooled(stdin or _stdin))
             continue
         for path in _walk(name):
             found.setdefault(str(path), Input(str(path), lambda path=path: path.open("rb"), path))  # type: ignore[misc]
@@ -87,7 +90,7 @@ def read_lines(source: Input) -> Iterator[Line | TooLong | Cut]:
                         continue
                     block += rest
                 yield Line(number, _text(block, first=number == 1))
-        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()) as error:
+        except _CUT as error:
             yield Cut(number, _why_cut(error))
 
 
@@ -96,7 +99,7 @@ def is_binary(source: Input) -> bool:
     with source.open() as raw:
         try:
             head = _decompressed(raw).read(_HEAD)
-        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()):
+        except _CUT:
             return False
     if head.startswith(_BINARY_SIGNS):
         return True
@@ -108,7 +111,7 @@ def head_text(source: Input) -> str:
     with source.open() as raw:
         try:
             return _decompressed(raw).read(_HEAD).decode("utf-8", "replace")
-        except (EOFError, zlib.error, gzip.BadGzipFile, OSError, _zstd_error()):
+        except _CUT:
             return ""
 
 
@@ -129,21 +132,94 @@ def _hidden(path: Path) -> bool:
 
 
 def _stdin() -> BinaryIO:
-    # The whole paste is kept: standard input can be read once only, and a look ahead is needed.
-    return io.BytesIO(sys.stdin.buffer.read())
+    return sys.stdin.buffer
+
+
+class _Spooled:
+    """Standard input, kept in a temporary file: it can be read once only, and a look ahead is needed."""
+
+    def __init__(self, opener: Callable[[], BinaryIO]) -> None:
+        self._opener = opener
+        self._file: IO[bytes] | None = None
+
+    def __call__(self) -> BinaryIO:
+        if self._file is None:
+            self._file = tempfile.NamedTemporaryFile(prefix="apigw-doctor-")  # noqa: SIM115 - lives as long as we do
+            shutil.copyfileobj(self._opener(), self._file)
+            self._file.flush()
+        return Path(self._file.name).open("rb")
+
+
+class _Inflated(io.RawIOBase):
+    """Gzip members one after the other; gives everything that can be read before it says what is wrong.
+
+    `gzip.GzipFile` keeps back what it has when the end is missing; a cut file would lose its last lines.
+    """
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._member = zlib.decompressobj(wbits=31)
+        self._pending = b""
+        self._begun = False
+        self._error: Exception | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        while True:
+            if self._error is not None:
+                raise self._error
+            block = self._pending or self._raw.read(1 << 16)
+            self._pending = b""
+            if not block:
+                if self._begun:
+                    raise EOFError
+                return 0
+            try:
+                data = self._member.decompress(block, len(buffer))
+            except zlib.error as error:
+                if not self._begun and not block.strip(b"\0"):
+                    continue  # padding after the last member
+                self._error = error
+                raise
+            self._begun = True
+            self._pending = self._member.unconsumed_tail
+            if self._member.eof:
+                self._pending = self._member.unused_data
+                self._member, self._begun = zlib.decompressobj(wbits=31), False
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
 
 
 def _decompressed(raw: BinaryIO) -> IO[bytes]:
     head = raw.read(4)
     raw.seek(0)
     if head.startswith(_GZIP):
-        return io.BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 20)  # type: ignore[arg-type]
+        return io.BufferedReader(_Inflated(raw), 1 << 16)
     if head.startswith(_ZSTD):
+        return io.BufferedReader(_Unzstd(raw), 1 << 16)
+    return io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+
+
+class _Unzstd(io.RawIOBase):
+    """Zstandard frames one after the other; what is wrong comes as `ValueError` or `EOFError`."""
+
+    def __init__(self, raw: BinaryIO) -> None:
         import zstandard
 
-        reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
-        return io.BufferedReader(reader, 1 << 20)
-    return io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+        self._error = zstandard.ZstdError
+        self._reader = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        try:
+            return int(self._reader.readinto(buffer))
+        except self._error as error:
+            raise ValueError(str(error)) from error
 
 
 def _rest_of_line(stream: IO[bytes], *, keep: bool) -> bytes | int:
@@ -169,14 +245,9 @@ def _text(block: bytes, *, first: bool) -> str:
         return block.decode("cp1252", "replace")
 
 
-def _zstd_error() -> type[Exception]:
-    module = sys.modules.get("zstandard")
-    return module.ZstdError if module else EOFError
-
-
 def _why_cut(error: Exception) -> str:
     if isinstance(error, EOFError):
         return "the compressed file ends before its end marker; it was cut short"
-    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+    if isinstance(error, OSError):
         return f"cannot be read: {error.strerror or error}"
     return "the compressed data is damaged from here on"

@@ -44,7 +44,7 @@ class Requests:
                 instances.remove(known)
             instances.append(known)
             return known
-        if instances and instances[-1].get("extended_request_id") is None and not instances[-1].get("completed_at"):
+        if instances and instances[-1].get("extended_request_id") is None:
             facts = instances[-1]
         else:
             facts = self._new(request_id)
@@ -131,8 +131,9 @@ def _row(facts: Facts) -> GatewayRequest:
     values = {field: value for field, value in facts.items() if field in _FIELDS}
     values["cites"] = tuple(facts.get("cites", ()))
     from_start = facts.get("saw_info") or facts.get("saw_trace") or facts.get("authorizer_started_at")
-    if values.get("arrived_at") is None and from_start:  # at ERROR level the first line is the failure
-        values["arrived_at"] = facts.get("first_line_at")
+    coarse = values.get("arrived_at") is None or values.get("arrived_within_ms", 1.0) > facts.get("line_resolution_ms", 1.0)
+    if coarse and from_start and facts.get("log_first_at") is not None:  # at ERROR level the first line is the failure
+        values["arrived_at"] = facts["log_first_at"]
         values["arrived_within_ms"] = facts.get("line_resolution_ms", 1.0)
     if values.get("request_id") == "":
         values["request_id"] = None

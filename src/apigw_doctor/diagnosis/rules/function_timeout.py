@@ -65,13 +65,15 @@ def function_timeout(
     init_ms = (invocation.init_ms or 0.0) if invocation is not None else 0.0
     if request is None:
         rest = "no gateway log tells who waited for it"
+        if own_ms is not None and own_ms >= clocks.default_limit_ms:
+            rest += ", and a gateway would have cut before"
     elif clocks.cut_by_gateway:
         rest = f"{init_ms:.0f} ms of init before it carried the request past the gateway's {clocks.limit_ms:.0f} ms"
     else:
         rest = f"the gateway would have waited {clocks.limit_ms:.0f} ms"
     return Cause(
         summary=f"function timeout: Lambda killed the function at its own timeout of {limit}; {rest}",
-        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
+        confidence=_confidence(clocks, request, own_ms, sure),
         boundary=None if clocks.cut_by_gateway else Boundary.FUNCTION_TIMEOUT,
         timer_ms=None if clocks.cut_by_gateway else own_ms,
         spent_ms=None if invocation is None else invocation.duration_ms,
@@ -86,3 +88,9 @@ def _nobody_seen_waiting(clocks: Clocks, request: GatewayRequest | None) -> bool
 def _below_the_limit(clocks: Clocks, own_ms: float | None) -> bool:
     """The gateway cut a moment before the kill, because the init came on top of a shorter timeout."""
     return clocks.cut_by_gateway and own_ms is not None and own_ms < clocks.limit_ms - ABOUT_MS
+
+
+def _confidence(clocks: Clocks, request: GatewayRequest | None, own_ms: float | None, sure: bool) -> Confidence:
+    if request is None and own_ms is not None and own_ms >= clocks.default_limit_ms:
+        return Confidence.POSSIBLE
+    return Confidence.PROVEN if sure else Confidence.LIKELY

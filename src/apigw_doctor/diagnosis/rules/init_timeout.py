@@ -2,7 +2,15 @@
 
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
-from apigw_doctor.diagnosis.signs import ABOUT_MS, at_the_limit, cited, is_killed, threshold_ms, without_invocation
+from apigw_doctor.diagnosis.signs import (
+    ABOUT_MS,
+    at_the_limit,
+    cited,
+    is_killed,
+    lone_timer,
+    threshold_ms,
+    without_invocation,
+)
 from apigw_doctor.evidence.tables import GatewayRequest, InitReport, LambdaInvocation
 from apigw_doctor.limits.table import value
 from apigw_doctor.model.terms import Boundary, Confidence, Layer
@@ -52,12 +60,15 @@ def init_timeout(
     lost_ms, run_ms = report.duration_ms or value("lambda-init"), invocation.duration_ms or 0.0
     if not is_killed(invocation) and lost_ms + run_ms <= threshold_ms(clocks) - ABOUT_MS:
         return None
+    boundary, timer_ms = lone_timer(request, invocation)
     fits_alone = not is_killed(invocation) and run_ms <= threshold_ms(clocks)
     return Cause(
         summary=(
             f"init timeout: the init was cut after {lost_ms:.0f} ms and run again inside the invocation, which"
             f" {'was killed after' if is_killed(invocation) else 'took'} {run_ms:.0f} ms"
         ),
+        boundary=boundary,
+        timer_ms=timer_ms,
         confidence=Confidence.PROVEN if fits_alone else Confidence.LIKELY,
         spent_ms=lost_ms,
         cites=cited(request, invocation),

@@ -2,7 +2,7 @@
 
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
-from apigw_doctor.diagnosis.signs import GATEWAY_REASON, NEAR_SHARE, cited, is_unexplained, no_timer_fired
+from apigw_doctor.diagnosis.signs import ABOUT_MS, GATEWAY_REASON, cited, is_unexplained, no_timer_fired, threshold_ms
 from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
@@ -44,7 +44,7 @@ def never_invoked(
         return None
     if request.lambda_request_id or request.response_type not in _MUTE_TYPES or _sent(request) or _stopped(request):
         return None
-    if clocks.elapsed_ms is not None and clocks.elapsed_ms > NEAR_SHARE * clocks.limit_ms:
+    if clocks.elapsed_ms is not None and clocks.elapsed_ms > threshold_ms(clocks) - ABOUT_MS:
         return None
     nothing_ran = pairing.log_covers and pairing.candidates == 0
     if request.saw_trace and request.saw_info and request.last_line_at is not None:
