@@ -40,13 +40,14 @@ _PREFIX = re.compile(
 )
 _FROM_A_CALL = re.compile(r"\b(?:response|result|answer)s? from\b|\b(?:received|got|awaiting|waiting)\b", re.IGNORECASE)
 _FINISHED = re.compile(
-    r'"?statusCode"?\s*[:=]'
+    r'^\W*"?statusCode"?\s*[:=]'
+    r'|\b(?:response|result|returning|returned)\b.{0,24}"statusCode"'
     r"|^(?:response|result)\s*[:=]"
     r"|\b(?:returning|returned|sending|sent) (?:the )?(?:response|result|answer|\d{3}\b)"
     r"|^returning\b"
     r"|\b(?:handler|request|execution|invocation|lambda) (?:is |has )?"
     r"(?:finished|done|completed?|leaving|returned|returns|succeeded|ended)\b"
-    r"|^(?:all )?(?:done|finished|completed?|success|succeeded)(?:$|[\s,.:;!])",
+    r"|^(?:all )?(?:done|finished|completed?|success|succeeded)(?:[.!]*$|,)",
     re.IGNORECASE,
 )
 _RESPONSE_FIRST = re.compile(r"^(?:response|result|returning)\b", re.IGNORECASE)
@@ -94,7 +95,8 @@ def cold_ms(invocation: LambdaInvocation, request: GatewayRequest | None = None)
     asked_at = None if request is None else request.sending_at or request.arrived_at
     if request is not None and asked_at is not None and invocation.started_at is not None:
         waited_ms = invocation.started_at - asked_at + ABOUT_MS + request.arrived_within_ms
-        if invocation.init_ms > waited_ms:
+        # START well before the sending means that the two clocks disagree, and nothing follows.
+        if 0.0 <= waited_ms < invocation.init_ms:
             return restore_ms
     return invocation.init_ms + restore_ms
 
@@ -140,7 +142,7 @@ def is_unexplained(request: GatewayRequest | None) -> bool:
 
 def is_throttle(request: GatewayRequest | None) -> bool:
     """Lambda refused the call; the function's own error that speaks of a throttled API is none."""
-    if request is None or is_function_error(request):
+    if request is None or request.response_type == "THROTTLED" or is_function_error(request):
         return False
     body = request.endpoint_body or ""
     # A body with a status code is the function's answer, whatever it says.
@@ -173,9 +175,11 @@ def stated_timeout_ms(text: str) -> float | None:
 def is_finished_line(text: str) -> bool:
     """The line is the handler's result or its end, not a step and not the start of a call.
 
-    >>> [is_finished_line(text) for text in ("done, sending response with 31 rows", "rendition 1 done",
-    ...     "handler finished, returning 200", "Sending request to payments", "response from payments: 200")]
-    [True, False, True, False, False]
+    >>> [is_finished_line(text) for text in ("done, sending response with 31 rows", "handler finished", "finished")]
+    [True, True, True]
+    >>> [is_finished_line(text) for text in ("rendition 1 done", "done loading rules", "success: connected",
+    ...     "Sending request to payments", "response from payments: 200", 'payments said {"statusCode": 200}')]
+    [False, False, False, False, False, False]
     """
     text = _PREFIX.sub("", text.strip())
     if _FINISHED.search(text) is None or _FROM_A_CALL.search(text):

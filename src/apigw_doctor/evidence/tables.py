@@ -106,6 +106,7 @@ class InitReport(Row, kw_only=True):
     at: float | None = None
     init_type: str | None = None
     error_type: str | None = None
+    cite: Cite | None = None
 
 
 class AppLine(Row, kw_only=True):

@@ -55,10 +55,7 @@ class Screen:
     def paragraph(self, text: str | Text, *, indent: int = 0, hang: int = 0, style: str = "", most: int = 0) -> None:
         """Words wrapped to the width; `hang` indents all lines but the first further, `most` cuts the last."""
         body = text if isinstance(text, Text) else Text(one_line(text), style=style)
-        first, *rest = body.wrap(self._console, self.width - indent - hang, overflow="fold") or [Text()]
-        if hang:
-            first, *rest = self._hanging(body, self.width - indent, hang)
-        lines = [first, *rest]
+        lines = self._wrapped(body, self.width - indent, hang)
         if most and len(lines) > most:
             lines = lines[:most]
             lines[-1].truncate(self.width - indent - hang - 4)
@@ -67,15 +64,14 @@ class Screen:
             line.rstrip()
             self.line(Text(" " * (indent + (hang if number else 0))) + line)
 
-    def _hanging(self, body: Text, width: int, hang: int) -> list[Text]:
-        """The first line over the full width, the others narrower."""
-        first = body.wrap(self._console, width, overflow="fold")[0]
-        rest = body[len(first.plain) :]
-        rest_plain = rest.plain.lstrip()
-        if not rest_plain:
-            return [first]
-        rest = rest[len(rest.plain) - len(rest_plain) :]
-        return [first, *rest.wrap(self._console, width - hang, overflow="fold")]
+    def _wrapped(self, body: Text, width: int, hang: int) -> list[Text]:
+        """The first line over the full width, the others narrower by `hang`; a word longer than a line is folded."""
+        lines = list(body.wrap(self._console, width, overflow="fold")) or [Text()]
+        if not hang or len(lines) == 1:
+            return lines
+        rest = body[len(lines[0].plain) :]
+        rest = rest[len(rest.plain) - len(rest.plain.lstrip()) :]
+        return [lines[0], *rest.wrap(self._console, width - hang, overflow="fold")]
 
     def command(self, command: str, *, indent: int) -> None:
         """A command to paste: broken between words only, so that the shell reads the same."""

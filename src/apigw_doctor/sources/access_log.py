@@ -224,7 +224,9 @@ class AccessLog:
         if self.of_known_format(line, at=at, origin=origin):
             return True
         stripped = line.strip()
-        if stripped.startswith("{") and stripped.endswith("}"):
+        if stripped.startswith("{"):
+            if not stripped.endswith("}") or _is_json(stripped):
+                return False  # good JSON is read as such, by whoever knows its shape
             return self._take(self._named(loose_pairs(stripped)), at=at, origin=origin, text=line)
         found = _clf(stripped) or _xml(stripped) or _csv(stripped)
         return found is not None and self._take(found, at=at, origin=origin, text=line)
@@ -265,6 +267,14 @@ class AccessLog:
             _fill(facts, context, arrived, exact_ms)
             cite(facts, origin, text)
         return True
+
+
+def _is_json(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return False
+    return True
 
 
 def _put(found: Context, variable: str, value: str) -> None:

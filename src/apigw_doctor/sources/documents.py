@@ -151,7 +151,7 @@ def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator
         return
     for key in _MESSAGE_KEYS:
         text = value.get(key)
-        if isinstance(text, str) and (is_system_message(text) or (here.group and here.stream)):
+        if isinstance(text, str) and (is_system_message(text) or here.group):
             yield msgspec.structs.replace(here, text=text.rstrip("\r\n"), value=None)
             return
         if isinstance(text, str) and text.lstrip()[:1] == "{" and "level" not in value:
@@ -176,6 +176,8 @@ def _holds_message(value: dict[str, Any], depth: int = 0) -> bool:
         return True
     if any(isinstance(value.get(key), str) and (is_system_message(value[key]) or value[key][:1] == "{") for key in _MESSAGE_KEYS):
         return True
+    if any(isinstance(value.get(key), str) for key in _MESSAGE_KEYS) and _context(value, Wrapped()).group:
+        return True
     if depth < 2 and any(isinstance(value.get(key), dict) and _holds_message(value[key], depth + 1) for key in _NESTED_KEYS):
         return True
     return bool({"requestId", "status"} <= value.keys() or str(value.get("type", "")).startswith("platform."))
@@ -194,18 +196,28 @@ def is_system_message(text: str) -> bool:
 
 def _context(value: dict[str, Any], outer: Wrapped) -> Wrapped:
     group = _first_text(value, _GROUP_KEYS)
-    if group is None and isinstance(aws := value.get("aws"), dict) and isinstance(aws.get("awslogs"), dict):
-        return _context(aws["awslogs"], outer)
     if group is not None and not _GROUP_LIKE.search(group):
         group = None
     if group and ":" in group:
         group = group.rpartition(":")[2]
     time = next((value[key] for key in _TIME_KEYS if value.get(key) is not None), None)
-    return Wrapped(
+    here = Wrapped(
         at=(_time(time) if time is not None else None) or outer.at,
         group=group or outer.group,
         stream=_first_text(value, _STREAM_KEYS) or outer.stream,
     )
+    inner = _cloudwatch(value)
+    return here if inner is None else _context(inner, here)
+
+
+def _cloudwatch(value: dict[str, Any]) -> dict[str, Any] | None:
+    """Where shippers put the log group and stream: `aws.awslogs`, perhaps below `attributes`."""
+    for holder in (value, value.get("attributes")):
+        aws = holder.get("aws") if isinstance(holder, dict) else None
+        if isinstance(aws, dict) and isinstance(aws.get("awslogs"), dict):
+            found: dict[str, Any] = aws["awslogs"]
+            return found
+    return None
 
 
 def _time(value: object) -> float | None:

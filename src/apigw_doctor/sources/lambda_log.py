@@ -47,6 +47,9 @@ _GATEWAY_ID_KEYS = re.compile(
     + ")",
     re.IGNORECASE,
 )
+#: Any id: only one that equals a gateway's request id will ever count.
+_ANY_ID = re.compile(rf"(?<![\w-])({UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,15}}=)(?![\w=])")
+_MAX_IDS = 24
 _CRASH = re.compile(
     r"Invoke Error|Uncaught Exception|Unhandled Promise Rejection|Runtime exited|Runtime\.\w+(?:Error|Exit\w*)"
     r"|^\[ERROR\]\s+[\w.]*(?:Error|Exception|Exit)\b|Traceback \(most recent call last\)|Process exited before completing"
@@ -185,9 +188,9 @@ class LambdaLog:
         elif match[3] == "INIT_START":
             _append_time(stream.init_starts, where.at)
         elif match[3] == "INIT_REPORT":
-            stream.init_reports.append(_init_report(_fields(message), where.at, "Init Duration"))
+            stream.init_reports.append(_init_report(message, where, "Init Duration"))
         elif match[3] == "RESTORE_REPORT":
-            stream.restore_reports.append(_init_report(_fields(message), where.at, "Restore Duration"))
+            stream.restore_reports.append(_init_report(message, where, "Restore Duration"))
         elif match[4] == "EXTENSION" and (name := re.search(r"Name:\s*([\w.-]+)", message)):
             stream.extensions.append(name[1])
         return True
@@ -288,6 +291,7 @@ class LambdaLog:
                     at=where.at,
                     init_type=_text(record.get("initializationType")),
                     error_type=_text(record.get("errorType")),
+                    cite=Cite(origin=where.origin, text=msgspec.json.encode({"type": kind, "record": record}).decode()),
                 )
             )
         elif kind == "platform.extension" and isinstance(record.get("name"), str):
@@ -438,8 +442,10 @@ def _settle_inits(stream: _Stream, ordered: list[Facts]) -> None:
         facts = following[0] if following else (ordered[0] if ordered and report.at is None else None)  # type: ignore[assignment]
         if facts is not None:
             reports = facts.setdefault("init_reports", [])
-            if report not in reports:
+            if all((known.at, known.phase, known.duration_ms) != (report.at, report.phase, report.duration_ms) for known in reports):
                 reports.append(report)
+                if report.cite is not None:
+                    _cite(facts, report.cite.origin, report.cite.text)
             if report.init_type and not facts.get("init_type"):
                 facts["init_type"] = report.init_type
             facts["saw_init"] = True
@@ -538,13 +544,15 @@ def _fields(message: str) -> dict[str, str]:
     return {match[1]: match[2] for match in _FIELD.finditer(body.replace("\t", "  "))}
 
 
-def _init_report(fields: dict[str, str], at: float | None, duration: str) -> InitReport:
+def _init_report(message: str, where: Where, duration: str) -> InitReport:
+    fields = _fields(message)
     return InitReport(
         phase=fields.get("Phase", "init"),
         status=fields.get("Status"),
         duration_ms=_leading_number(fields.get(duration)),
-        at=at,
+        at=where.at,
         error_type=fields.get("Error Type"),
+        cite=Cite(origin=where.origin, text=message),
     )
 
 
@@ -577,11 +585,11 @@ def _by_extension(text: str) -> bool:
 
 def _logged_ids(facts: Facts, message: str) -> None:
     known: tuple[str, ...] = facts.get("logged_ids", ())
-    if len(known) >= 12:
-        return
-    for match in _GATEWAY_ID_KEYS.finditer(message):
-        if match[1] not in known and len(known) < 12:
-            known = (*known, match[1])
+    for found in (*_GATEWAY_ID_KEYS.findall(message), *_ANY_ID.findall(message)):
+        if len(known) >= _MAX_IDS:
+            break
+        if found not in known:
+            known = (*known, found)
     facts["logged_ids"] = known
     if facts.get("trace_id") is None and "trace" in message.lower() and (root := trace_root(message)):
         facts["logged_trace_id"] = root

@@ -156,6 +156,7 @@ class Payloads:
         """All rows, with the functions of unnamed logs filled in where a file's name tells."""
         self.evidence.requests = self.requests.rows()
         self.evidence.unjoined_records = self.requests.unjoined_records
+        self.evidence.integrations = configuration.join_routes(self.evidence.integrations)
         names = {row.function for row in self.evidence.requests if row.function}
         names |= {row.function for row in self.evidence.functions} | {
             row.function for row in self.evidence.integrations if row.function

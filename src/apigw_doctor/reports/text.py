@@ -1,0 +1,189 @@
+"""The answer for a terminal: what happened, whom to call and what to do on the first screen, the rest below."""
+
+from rich.text import Text
+
+from apigw_doctor.diagnosis.verdict import Coverage, Diagnosis, Verdict
+from apigw_doctor.model.terms import Kind
+from apigw_doctor.reports import digest, text_tables
+from apigw_doctor.reports.escape import one_line
+from apigw_doctor.reports.screen import Screen
+from apigw_doctor.reports.units import moment, plural
+
+_MOST_REQUESTS = 12
+_STATE_STYLE = {"present": "green", "partial": "yellow", "absent": "dim"}
+
+
+def render(diagnosis: Diagnosis, *, width: int = 100, color: bool = False) -> str:
+    """Return the report as text; only commands to paste and single words may be wider than `width`."""
+    screen = Screen(width=width, color=color)
+    failed = digest.of_kind(diagnosis, Kind.FAILED)
+    screen.paragraph(Text(one_line(diagnosis.summary.headline), style="bold red" if failed else "bold green"))
+    _at_a_glance(screen, diagnosis, failed)
+    _coverage(screen, diagnosis)
+    groups = digest.cause_groups(failed)
+    text_tables.causes(screen, groups)
+    text_tables.routes(screen, diagnosis)
+    _fixes(screen, diagnosis)
+    _requests(screen, groups)
+    _near_limit(screen, digest.of_kind(diagnosis, Kind.NEAR_LIMIT))
+    _findings(screen, diagnosis)
+    _wanted(screen, diagnosis)
+    _unread(screen, diagnosis)
+    _notes(screen, diagnosis)
+    return screen.text
+
+
+def _at_a_glance(screen: Screen, diagnosis: Diagnosis, failed: tuple[Verdict, ...]) -> None:
+    summary = diagnosis.summary
+    seen = f"{plural(summary.requests, 'request')}, {plural(summary.invocations, 'invocation')}"
+    window = summary.window
+    if window.from_ or window.to:
+        seen += f", {moment(window.from_)} to {moment(window.to)}"
+    near = f"{plural(summary.near_limit, 'request')} over 80 % of the limit" if summary.near_limit else ""
+    screen.line()
+    if not failed:
+        nothing = "no request failed in this evidence" if summary.requests else "no failed request in this evidence"
+        screen.facts((("Failed", nothing), ("Near the limit", near), ("Seen", seen)))
+        return
+    screen.facts(
+        (
+            ("Clock that fired", digest.clocks(summary.by_boundary)),
+            ("Time went to", ", ".join(f"{name} {count:,}" for name, count in summary.by_layer.items())),
+            ("Call", digest.callers(failed)),
+            ("Where", digest.places(failed)),
+            ("Do first", _first_step(diagnosis)),
+            ("Near the limit", near),
+            ("Seen", seen),
+        )
+    )
+
+
+def _first_step(diagnosis: Diagnosis) -> str:
+    if not diagnosis.fixes:
+        return "fetch the missing evidence, below" if digest.wanted_evidence(diagnosis) else ""
+    fix = diagnosis.fixes[0]
+    how = "command under FIXES" if fix.command else "nothing to paste, see FIXES"
+    return f"{fix.title} ({fix.id}): {text_tables.saves(fix)}; {how}"
+
+
+def _coverage(screen: Screen, diagnosis: Diagnosis) -> None:
+    rows = digest.coverage_order(diagnosis.coverage)
+    if rows:
+        how = " - what is missing, and how to get it: EVIDENCE TO FETCH"
+        screen.heading("Coverage", "the evidence there was" + (how if any(row.remedy for row in rows) else ""))
+        for row in rows:
+            _coverage_line(screen, row)
+    for gap in diagnosis.gaps:
+        screen.paragraph(Text(f"asked for, not to be had: {one_line(gap)}", style="yellow"), indent=2, hang=9)
+    cost = diagnosis.cost
+    if cost is not None:
+        screen.paragraph(
+            f"cost     {plural(cost.aws_calls, 'AWS call')}, {cost.scanned_bytes / 1e6:,.1f} MB scanned,"
+            f" ${cost.usd:.4f} (estimated ${cost.estimated_usd:.4f})",
+            indent=2,
+        )
+
+
+def _coverage_line(screen: Screen, row: Coverage) -> None:
+    line = Text(f"{row.state:<9}", style=_STATE_STYLE[row.state])
+    line.append(f"{row.evidence.value:<19}", style="not dim default")
+    line.append(one_line(row.detail), style="not dim default")
+    screen.paragraph(line, indent=2, hang=28)
+
+
+def _fixes(screen: Screen, diagnosis: Diagnosis) -> None:
+    if not diagnosis.fixes:
+        return
+    screen.heading("Fixes", "ranked by how many of the failed requests each would have saved")
+    for place, fix in enumerate(diagnosis.fixes, start=1):
+        head = Text(f"{place:>2}. {text_tables.saves(fix)}: ", style="bold")
+        head.append(f"{one_line(fix.title)} ")
+        head.append(f"[{fix.id}, {text_tables.CARE[fix.applicability]}]", style="not bold dim")
+        screen.paragraph(head, indent=1, hang=4)
+        screen.paragraph(f"why: {fix.why}", indent=5, hang=5)
+        if fix.command:
+            screen.command(fix.command, indent=5)
+
+
+def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
+    total = sum(len(group.verdicts) for group in groups)
+    picked = digest.sample(groups, _MOST_REQUESTS)
+    shown = sum(len(verdicts) for _, verdicts in picked)
+    if not shown:
+        return
+    screen.heading("Failed requests", plural(total, "request") if shown == total else f"{shown} of {total:,}")
+    for group, verdicts in picked:
+        screen.paragraph(Text(f"{group.cause} {group.code}", style="bold"), indent=2)
+        for verdict in verdicts:
+            _request(screen, verdict)
+    named = next((verdict.request_id for _, verdicts in picked for verdict in verdicts if verdict.request_id), None)
+    if shown < total:
+        screen.paragraph(f"{total - shown:,} more: add --format json to list them all.", indent=2)
+    screen.paragraph("One request with its timeline and its proof:", indent=2)
+    screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} PATH", indent=4)
+
+
+def _request(screen: Screen, verdict: Verdict) -> None:
+    status = "no status" if verdict.status is None else str(verdict.status)
+    parts = (digest.name_of(verdict), moment(verdict.arrived_at), status, digest.against_limit(verdict))
+    screen.paragraph("  ".join(one_line(part) for part in parts), indent=4, hang=2)
+    where = digest.route_of(verdict)
+    screen.paragraph(f"{where}: {verdict.summary} ({verdict.confidence.value})", indent=6, hang=2, most=4)
+
+
+def _near_limit(screen: Screen, near: tuple[Verdict, ...]) -> None:
+    if not near:
+        return
+    closest = sorted(near, key=digest.used_share, reverse=True)[: text_tables.MOST_NEAR]
+    note = f"{plural(len(near), 'request')} answered, over 80 % of the limit used"
+    screen.heading("Near the limit", note + ("" if len(closest) == len(near) else f"; the closest {len(closest)}"))
+    text_tables.near_limit(screen, closest)
+
+
+def _findings(screen: Screen, diagnosis: Diagnosis) -> None:
+    if not diagnosis.findings:
+        return
+    screen.heading("Findings", "about many requests at once")
+    for finding in diagnosis.findings:
+        head = Text(f"{one_line(finding.title)} ", style="bold")
+        head.append(f"({finding.code}, {finding.count:,})", style="not bold")
+        screen.paragraph(head, indent=2, hang=2)
+        screen.paragraph(finding.detail, indent=4)
+        text_tables.proof(screen, finding.evidence, indent=4, most=2)
+
+
+def _wanted(screen: Screen, diagnosis: Diagnosis) -> None:
+    wanted = digest.wanted_evidence(diagnosis)
+    if not wanted:
+        return
+    screen.heading("Evidence to fetch", "it would make the answers surer")
+    shown = {fix.command: fix.id for fix in diagnosis.fixes if fix.command}
+    for missing, count, is_example in wanted:
+        head = Text(one_line(missing.wanted), style="bold")
+        if count:
+            head.append(f", for {plural(count, 'request')}", style="not bold")
+        head.append(f": {one_line(missing.reason)}", style="not bold")
+        screen.paragraph(head, indent=2, hang=2)
+        if missing.remedy in shown:
+            screen.paragraph(f"command: the one of {shown[missing.remedy]} above", indent=4)
+            continue
+        if is_example:
+            screen.paragraph("for the first of them (`why` has the others):", indent=4)
+        screen.remedy(missing.remedy, indent=4)
+        shown[missing.remedy] = one_line(missing.wanted, 60)
+
+
+def _unread(screen: Screen, diagnosis: Diagnosis) -> None:
+    if not diagnosis.unread:
+        return
+    total = sum(row.lines for row in diagnosis.unread)
+    screen.heading("Unread", f"{plural(total, 'line')} could not be read and were left out")
+    text_tables.unread(screen, diagnosis.unread)
+
+
+def _notes(screen: Screen, diagnosis: Diagnosis) -> None:
+    if not diagnosis.notes:
+        return
+    screen.heading("Notes")
+    for note in diagnosis.notes:
+        screen.paragraph(f"- {note}", indent=2, hang=2)
