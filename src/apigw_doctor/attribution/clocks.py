@@ -14,6 +14,7 @@ from apigw_doctor.model.terms import ApiType, Boundary, ElapsedBasis, Kind, Limi
 #: Over this share of its limit an answered request counts as a near miss.
 NEAR_LIMIT_SHARE = 0.8
 _FUNCTION_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds|Sandbox\.Timedout")
+_FUNCTION_SAID = re.compile(r"(?i)customer function error|Lambda function returned the following error")
 _THROTTLED = re.compile(
     r"Rate Exceeded|TooManyRequestsException|ConcurrentInvocationLimitExceeded|InvocationRateLimitExceeded"
     r"|Lambda invocation failed with status: 429",
@@ -46,7 +47,10 @@ def function_throttled(request: GatewayRequest) -> bool:
     """The Lambda service refused the invocation; a gateway's own 429 is not meant."""
     if request.service_status == 429:
         return True
-    return request.response_type != "THROTTLED" and _THROTTLED.search(words_of(request)) is not None
+    words = words_of(request)
+    if request.response_type == "THROTTLED" or _FUNCTION_SAID.search(words):
+        return False  # the gateway's own 429, or a throttle of something that the function called
+    return _THROTTLED.search(words) is not None
 
 
 def integration_time_ms(request: GatewayRequest) -> float | None:

@@ -87,6 +87,8 @@ class GatewayRequest(Row, kw_only=True):
     #: lines that only INFO (`Starting execution`) or only data trace (`Endpoint request ...`) writes
     saw_info: bool = False
     saw_trace: bool = False
+    #: `Sending request to`: the integration was called
+    was_sent: bool = False
     #: `Successfully completed execution`
     completed_well: bool = False
     #: a console Test transcript: the gateway writes no other log for it

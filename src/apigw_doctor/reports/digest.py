@@ -13,10 +13,10 @@ WHO: dict[Layer, str] = {
     Layer.EDGE: "whoever runs the CDN or proxy",
     Layer.GATEWAY: "the owner of the API's configuration",
     Layer.AUTHORIZER: "the authorizer's team",
-    Layer.NETWORK: "the network (VPC, DNS, load balancer) team",
+    Layer.NETWORK: "the network team: VPC, DNS, load balancer",
     Layer.CAPACITY: "the owner of the account's Lambda concurrency",
-    Layer.INIT: "the function's team (its start-up)",
-    Layer.FUNCTION: "the function's team (its code)",
+    Layer.INIT: "the function's team, for its start-up",
+    Layer.FUNCTION: "the function's team, for its code",
     Layer.DEPENDENCY: "the owner of the called service, with the function's team",
     Layer.BACKEND: "the backend's team",
     Layer.UNKNOWN: "nobody yet: fetch the missing evidence first",
@@ -148,7 +148,7 @@ class Wanted(NamedTuple):
     """Evidence worth fetching, and how many requests miss it (0: a kind that was not given at all)."""
 
     missing: Missing
-    count: int
+    requests: int
     #: their commands differ, by time or id; the one shown is for the first request
     is_example: bool
 
@@ -160,7 +160,7 @@ def wanted_evidence(diagnosis: Diagnosis) -> list[Wanted]:
         for item in verdict.missing:
             found.setdefault((item.wanted, item.reason), []).append(item)
     wanted = [Wanted(items[0], len(items), len({item.remedy for item in items}) > 1) for items in found.values()]
-    wanted.sort(key=lambda item: -item.count)
+    wanted.sort(key=lambda item: -item.requests)
     known = {item.missing.remedy for item in wanted}
     wanted.extend(
         Wanted(Missing(wanted=f"{row.evidence.value} ({row.state})", reason=row.detail, remedy=row.remedy), 0, False)

@@ -42,10 +42,7 @@ class Screen:
     def heading(self, title: str, note: str = "") -> None:
         """An empty line, the title in capitals, and what the section is about."""
         self.line()
-        head = Text(title.upper(), style="bold")
-        if note:
-            head.append(f"  {one_line(note)}", style="dim")
-        self.paragraph(head)
+        self.paragraph(Text.assemble((title.upper(), "bold"), (f"  {one_line(note)}" if note else "", "dim")))
 
     def line(self, text: str | Text = "", style: str = "") -> None:
         """One line as it is, however long."""
@@ -63,6 +60,11 @@ class Screen:
         for number, line in enumerate(lines):
             line.rstrip()
             self.line(Text(" " * (indent + (hang if number else 0))) + line)
+
+    def labelled(self, label: str, text: str, *, indent: int, hang: int = 2, most: int = 0) -> None:
+        """A paragraph that begins with a word in bold."""
+        body = Text.assemble((one_line(label), "bold"), " ", one_line(text))
+        self.paragraph(body, indent=indent, hang=hang, most=most)
 
     def _wrapped(self, body: Text, width: int, hang: int) -> list[Text]:
         """The first line over the full width, the others narrower by `hang`; a word longer than a line is folded."""
@@ -90,8 +92,7 @@ class Screen:
         told = [row for row in rows if row[1]]
         width = max((len(label) for label, _ in told), default=0) + 2
         for label, value in told:
-            line = Text(label.ljust(width), style="bold") + Text(one_line(value), style="not bold")
-            self.paragraph(line, indent=indent, hang=width)
+            self.paragraph(Text.assemble((label.ljust(width), "bold"), one_line(value)), indent=indent, hang=width)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[str | Text]], *, right: Sequence[int] = ()) -> None:
         """Columns under a heading; the columns in `right` hold numbers. Cells are data, cut nowhere."""

@@ -84,7 +84,7 @@ def _track(open_marks: list[str], char: str, before: str) -> None:
     if top == "'":
         if char == "'":
             open_marks.pop()
-    elif (char == top and char in "\"`") or (char == ")" and top == "("):
+    elif (char == top and char in '"`') or (char == ")" and top == "("):
         open_marks.pop()
-    elif char in "\"`" or (char == "'" and top != '"') or (char == "(" and (top != '"' or before == "$")):
+    elif char in '"`' or (char == "'" and top != '"') or (char == "(" and (top != '"' or before == "$")):
         open_marks.append(char)

@@ -24,9 +24,9 @@ def render(diagnosis: Diagnosis, *, width: int = 100, color: bool = False) -> st
     text_tables.causes(screen, groups)
     text_tables.routes(screen, diagnosis)
     _fixes(screen, diagnosis)
+    _findings(screen, diagnosis)
     _requests(screen, groups)
     _near_limit(screen, digest.of_kind(diagnosis, Kind.NEAR_LIMIT))
-    _findings(screen, diagnosis)
     _wanted(screen, diagnosis)
     _unread(screen, diagnosis)
     _notes(screen, diagnosis)
@@ -85,9 +85,8 @@ def _coverage(screen: Screen, diagnosis: Diagnosis) -> None:
 
 
 def _coverage_line(screen: Screen, row: Coverage) -> None:
-    line = Text(f"{row.state:<9}", style=_STATE_STYLE[row.state])
-    line.append(f"{row.evidence.value:<19}", style="not dim default")
-    line.append(one_line(row.detail), style="not dim default")
+    state = (f"{row.state:<9}", _STATE_STYLE[row.state])
+    line = Text.assemble(state, f"{row.evidence.value:<19}", one_line(row.detail))
     screen.paragraph(line, indent=2, hang=28)
 
 
@@ -96,10 +95,9 @@ def _fixes(screen: Screen, diagnosis: Diagnosis) -> None:
         return
     screen.heading("Fixes", "ranked by how many of the failed requests each would have saved")
     for place, fix in enumerate(diagnosis.fixes, start=1):
-        head = Text(f"{place:>2}. {text_tables.saves(fix)}: ", style="bold")
-        head.append(f"{one_line(fix.title)} ")
-        head.append(f"[{fix.id}, {text_tables.CARE[fix.applicability]}]", style="not bold dim")
-        screen.paragraph(head, indent=1, hang=4)
+        head = f"{place:>2}. {text_tables.saves(fix)}: {one_line(fix.title)} "
+        care = f"[{one_line(fix.id)}, {text_tables.CARE[fix.applicability]}]"
+        screen.paragraph(Text.assemble((head, "bold"), (care, "dim")), indent=1, hang=4)
         screen.paragraph(f"why: {fix.why}", indent=5, hang=5)
         if fix.command:
             screen.command(fix.command, indent=5)
@@ -126,7 +124,7 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
 def _request(screen: Screen, verdict: Verdict) -> None:
     status = "no status" if verdict.status is None else str(verdict.status)
     parts = (digest.name_of(verdict), moment(verdict.arrived_at), status, digest.against_limit(verdict))
-    screen.paragraph("  ".join(one_line(part) for part in parts), indent=4, hang=2)
+    screen.paragraph(Text("  ".join(one_line(part) for part in parts)), indent=4, hang=2)
     where = digest.route_of(verdict)
     screen.paragraph(f"{where}: {verdict.summary} ({verdict.confidence.value})", indent=6, hang=2, most=4)
 
@@ -145,9 +143,7 @@ def _findings(screen: Screen, diagnosis: Diagnosis) -> None:
         return
     screen.heading("Findings", "about many requests at once")
     for finding in diagnosis.findings:
-        head = Text(f"{one_line(finding.title)} ", style="bold")
-        head.append(f"({finding.code}, {finding.count:,})", style="not bold")
-        screen.paragraph(head, indent=2, hang=2)
+        screen.labelled(finding.title, f"({finding.code}, {finding.count:,})", indent=2)
         screen.paragraph(finding.detail, indent=4)
         text_tables.proof(screen, finding.evidence, indent=4, most=2)
 
@@ -158,12 +154,9 @@ def _wanted(screen: Screen, diagnosis: Diagnosis) -> None:
         return
     screen.heading("Evidence to fetch", "it would make the answers surer")
     shown = {fix.command: fix.id for fix in diagnosis.fixes if fix.command}
-    for missing, count, is_example in wanted:
-        head = Text(one_line(missing.wanted), style="bold")
-        if count:
-            head.append(f", for {plural(count, 'request')}", style="not bold")
-        head.append(f": {one_line(missing.reason)}", style="not bold")
-        screen.paragraph(head, indent=2, hang=2)
+    for missing, requests, is_example in wanted:
+        missed_by = f"(for {plural(requests, 'request')}) " if requests else ""
+        screen.labelled(f"{missing.wanted}:", f"{missed_by}{missing.reason}", indent=2)
         if missing.remedy in shown:
             screen.paragraph(f"command: the one of {shown[missing.remedy]} above", indent=4)
             continue

@@ -39,8 +39,7 @@ def causes(screen: Screen, groups: Sequence[digest.CauseGroup]) -> None:
     ]
     screen.table(("n", "cause", "code", "time went to", "clock that fired", "how sure"), rows, right=(0,))
     for group in groups:
-        line = Text(f"{one_line(group.cause)}: ", style="bold") + Text(one_line(group.example.summary), style="not bold")
-        screen.paragraph(line, indent=2, hang=2, most=4)
+        screen.labelled(f"{group.cause}:", group.example.summary, indent=2, most=4)
 
 
 def routes(screen: Screen, diagnosis: Diagnosis) -> None:
@@ -108,4 +107,6 @@ def proof(screen: Screen, evidence: Sequence[EvidenceText], *, indent: int, most
         screen.paragraph(Text(one_line(item.origin), style="dim"), indent=indent, hang=2, most=2)
         screen.paragraph(item.text, indent=indent + 2, most=3)
     if len(evidence) > most:
-        screen.paragraph(f"{plural(len(evidence) - most, 'more log line')} in --format json", indent=indent, style="dim")
+        screen.paragraph(
+            f"{plural(len(evidence) - most, 'more log line')} in --format json", indent=indent, style="dim"
+        )

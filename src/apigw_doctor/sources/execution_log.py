@@ -237,7 +237,9 @@ def _received(facts: Facts, rest: str, at: float | None) -> bool:
     latest(facts, "received_at", at)
     if match := _RECEIVED.match(rest):
         first(facts, "integration_latency_ms", float(match[2]))
-        first(facts, "integration_status", int(match[1]) if match[1] else None)
+        # For a Lambda target this is the Lambda service's status, not the function's own.
+        field = "service_status" if facts.get("function") else "integration_status"
+        first(facts, field, int(match[1]) if match[1] else None)
     return True
 
 

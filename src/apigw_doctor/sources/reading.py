@@ -200,7 +200,7 @@ def _decompressed(raw: BinaryIO) -> IO[bytes]:
         return io.BufferedReader(_Inflated(raw), 1 << 16)
     if head.startswith(_ZSTD):
         return io.BufferedReader(_Unzstd(raw), 1 << 16)
-    return io.BufferedReader(raw, 1 << 20)  # type: ignore[arg-type]
+    return raw
 
 
 class _Unzstd(io.RawIOBase):

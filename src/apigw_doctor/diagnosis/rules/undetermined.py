@@ -42,7 +42,7 @@ def undetermined(
     if not seen_from_outside and invocation is not None and invocation.outcome is Outcome.SUCCESS:
         return None
     return Cause(
-        summary=f"undetermined: {_known(clocks, request)}; what took the time or failed is not in this evidence",
+        summary=f"{_known(clocks, request)}; what took the time or failed is not in this evidence",
         confidence=Confidence.UNDETERMINED,
         layer=Layer.UNKNOWN,
         cites=cited(request, invocation) or (() if client is None else client.cites),

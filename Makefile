@@ -1,0 +1,52 @@
+# make demo   the main job on examples/, from nothing but Python, make and git
+# make test   everything that CI runs
+# make check  formatting, lint, types, floor plan, docs, tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check lint types floorplan docs-fresh tests accuracy docs clean
+
+demo: $(VENV)/.installed
+	-$(BIN)/apigw-doctor diagnose examples/checkout-incident
+
+test: check
+
+check: lint types floorplan docs-fresh tests accuracy
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check src tests examples docs
+	$(BIN)/ruff check src tests examples docs
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+floorplan: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+docs-fresh: $(VENV)/.dev
+	$(BIN)/python docs/generate.py --check
+
+tests: $(VENV)/.dev
+	$(BIN)/pytest
+
+accuracy: $(VENV)/.dev
+	$(BIN)/python -m tests.labelled.accuracy
+
+docs: $(VENV)/.dev
+	$(BIN)/python docs/generate.py
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
