@@ -14,9 +14,7 @@ from hypothesis import strategies as st
 
 from apigw_doctor.evidence.redact import Anonymizer, clean_terminal, redact
 
-JWT = ".".join(
-    ("eyJ" + "hbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0", "Qm9ndXNTaWduYXR1cmU")
-)
+JWT = ".".join(("eyJ" + "hbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0", "Qm9ndXNTaWduYXR1cmU"))
 ACCESS_KEY = "AKI" + "A" + "Q3EGRIFFINEXAMPL"
 SESSION_KEY = "ASI" + "A" + "Q3EGRIFFINEXAMPL"
 SESSION_TOKEN = "IQoJb3Jp" + "Z2luX2VjEXAMPLE//////////wEaCWV1LXdlc3QtMSJ"
@@ -60,8 +58,7 @@ KEPT = [
     "ExpiredToken: The security token included in the request is expired",
     "cannot read the secret: connect ETIMEDOUT 10.0.1.5:443",
     'tokenBucket: 5, "max_tokens": 4096, axios@1.21.0, bypass: yes',
-    "Access-Control-Allow-Headers=Authorization,X-Api-Key,X-Amz-Security-Token, "
-    "Access-Control-Allow-Credentials=true",
+    "Access-Control-Allow-Headers=Authorization,X-Api-Key,X-Amz-Security-Token, Access-Control-Allow-Credentials=true",
     "GET https://api.example.com:443/orders/7?page=2&sort=asc HTTP/1.1",
 ]
 
@@ -103,14 +100,12 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         ),
         pytest.param(
             "> Host: x\n> authorization: Bearer a b\n> Cookie: c=d; e=f\n< HTTP/2 504\n",
-            "> Host: x\n> authorization: [REDACTED:authorization]\n"
-            "> Cookie: [REDACTED:cookie]\n< HTTP/2 504\n",
+            "> Host: x\n> authorization: [REDACTED:authorization]\n> Cookie: [REDACTED:cookie]\n< HTTP/2 504\n",
             id="header-lines-of-curl",
         ),
         pytest.param(
             "{\n  authorization:\n   'Bearer s1',\n  cookies: [ 'a=s2', 'b=s3' ],\n  host: 'x' }",
-            "{\n  authorization:\n   '[REDACTED:authorization]',\n"
-            "  cookies: ['[REDACTED:cookie]'],\n  host: 'x' }",
+            "{\n  authorization:\n   '[REDACTED:authorization]',\n  cookies: ['[REDACTED:cookie]'],\n  host: 'x' }",
             id="node-inspect",
         ),
         pytest.param(
@@ -130,8 +125,7 @@ def test_what_the_diagnosis_reads_is_not_touched(line: str) -> None:
         ),
         pytest.param(
             '{"key": "Authorization", "value": "Basic s"} (b"x-api-key", b"s")',
-            '{"key": "Authorization", "value": "[REDACTED:authorization]"} '
-            '(b"x-api-key", b"[REDACTED:api-key]")',
+            '{"key": "Authorization", "value": "[REDACTED:authorization]"} (b"x-api-key", b"[REDACTED:api-key]")',
             id="name-and-value-side-by-side",
         ),
         pytest.param(
@@ -220,9 +214,7 @@ TAIL = "q7Zk9Vw3Xb"
 
 
 def _values(*excluded: str) -> st.SearchStrategy[str]:
-    characters = st.characters(
-        codec="utf-8", exclude_characters="\n\r" + "".join(excluded), exclude_categories=["Cs"]
-    )
+    characters = st.characters(codec="utf-8", exclude_characters="\n\r" + "".join(excluded), exclude_categories=["Cs"])
     return st.text(characters, max_size=12).map(lambda head: f"s{head}{TAIL}")
 
 

@@ -212,13 +212,15 @@ def _lonely_boundary(row: LambdaInvocation, default_ms: float) -> Boundary:
     return Boundary.FUNCTION_TIMEOUT
 
 
-def _witnessed(
-    clocks: Clocks, request: GatewayRequest, client: ClientReply | None, edge: EdgeRequest | None
-) -> Clocks:
+def _witnessed(clocks: Clocks, request: GatewayRequest, client: ClientReply | None, edge: EdgeRequest | None) -> Clocks:
     """Take back a boundary that the gateway's own evidence does not hold: it answered, and somebody else gave up."""
     answered = request.status is not None and request.status < _FAILED and not request.failure
     if answered and clocks.kind is Kind.FAILED and (client is not None or edge is not None):
         return msgspec.structs.replace(
-            clocks, boundary=Boundary.UNKNOWN, boundary_reason="the gateway answered well", boundary_stated=False, timer_ms=None
+            clocks,
+            boundary=Boundary.UNKNOWN,
+            boundary_reason="the gateway answered well",
+            boundary_stated=False,
+            timer_ms=None,
         )
     return clocks

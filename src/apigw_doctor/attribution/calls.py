@@ -11,11 +11,15 @@ _CALL = re.compile(
     r"|\b(?:call|query|request|connect|connection|invoke|fetch|scan|lookup|publish|select|insert|update) (?:to|for|from|on|against|into)\b"
     r"|starting new https? connection|\bhttps?://|\bSELECT\b.+\bFROM\b|\bdynamodb|\.amazonaws\.com|\b(?:GetItem|PutItem|Query|Scan|Invoke|StartQuery)\b"
 )
-_INCOMING = re.compile(r"(?i)\b(?:received|incoming|handling|processing) (?:\w+ ){0,2}(?:request|event)\b|\bevent(?: received)?\s*[:=]")
+_INCOMING = re.compile(
+    r"(?i)\b(?:received|incoming|handling|processing) (?:\w+ ){0,2}(?:request|event)\b|\bevent(?: received)?\s*[:=]"
+)
 _FINISHED = re.compile(
     r"(?i)\b(?:finished|completed|complete|done|returning|returned|response sent|success|succeeded|result)\b|\bstatusCode\b|\bresponse\s*[:={]"
 )
-_VARIABLE = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d+(?:\.\d+)?|'[^']{0,80}'|\"[^\"]{0,80}\"")
+_VARIABLE = re.compile(
+    r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d+(?:\.\d+)?|'[^']{0,80}'|\"[^\"]{0,80}\""
+)
 
 
 def names_call(text: str) -> bool:
@@ -30,7 +34,9 @@ def names_incoming(text: str) -> bool:
 
 def names_result(text: str) -> bool:
     """The line reports a finished result."""
-    return _FINISHED.search(text) is not None and not (_CALL.search(text) and not re.search(r"(?i)statusCode|done|finished|completed|return", text))
+    return _FINISHED.search(text) is not None and not (
+        _CALL.search(text) and not re.search(r"(?i)statusCode|done|finished|completed|return", text)
+    )
 
 
 def shape(text: str) -> str:

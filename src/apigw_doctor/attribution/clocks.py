@@ -153,7 +153,12 @@ def _boundary(
             timer = invocation.timeout_ms
         return Boundary.FUNCTION_TIMEOUT, "the function's own timeout stands in the error text", True, timer
     if invocation is not None and invocation.outcome is Outcome.TIMEOUT and _answered_by(invocation, request, limit):
-        return Boundary.FUNCTION_TIMEOUT, "the Lambda log says that the function was killed", True, invocation.timeout_ms
+        return (
+            Boundary.FUNCTION_TIMEOUT,
+            "the Lambda log says that the function was killed",
+            True,
+            invocation.timeout_ms,
+        )
     if _answered_otherwise(request, words):
         return Boundary.NONE, "an error was answered; no timer is named", bool(words), None
     at_limit = integration_ms is not None and -ABOUT_MS <= integration_ms - limit.limit_ms <= 2 * ABOUT_MS
@@ -169,13 +174,17 @@ _TIMEOUT_STATUS = {ApiType.REST: (504,), ApiType.HTTP: (503, 504), ApiType.WEBSO
 
 def _answered_by(invocation: LambdaInvocation, request: GatewayRequest, limit: Limit) -> bool:
     """The killed invocation is what the gateway answered with: its timer ended before the limit."""
-    if invocation.timeout_ms is None or limit.basis is LimitBasis.DEFAULT and request.status == 504:
+    if invocation.timeout_ms is None or (limit.basis is LimitBasis.DEFAULT and request.status == 504):
         return False
     return invocation.timeout_ms + (invocation.init_ms or 0.0) <= limit.limit_ms + ABOUT_MS and request.status != 504
 
 
 def _answered_otherwise(request: GatewayRequest, words: str) -> bool:
-    if request.integration_status is not None and request.integration_status >= 500 and request.integration_status != 504:
+    if (
+        request.integration_status is not None
+        and request.integration_status >= 500
+        and request.integration_status != 504
+    ):
         return True
     if request.response_type in ("AUTHORIZER_FAILURE", "AUTHORIZER_CONFIGURATION_ERROR"):
         return False

@@ -44,9 +44,9 @@ class EffectiveLimits:
         setting = self._setting(request)
         default = self._default_ms(request, setting)
         own = measured_limit_ms(request)
-        if setting is not None and setting.timeout_ms is not None:
-            if own is None or abs(own - setting.timeout_ms) <= _CONTRADICTION_MS:
-                return Limit(setting.timeout_ms, LimitBasis.CONFIGURED, default)
+        configured = setting.timeout_ms if setting is not None else None
+        if configured is not None and (own is None or abs(own - configured) <= _CONTRADICTION_MS):
+            return Limit(configured, LimitBasis.CONFIGURED, default)
         if own is None:
             own = self._observed.get(route_key(request))
         if own is not None:
@@ -138,5 +138,3 @@ def _fit(row: IntegrationSettings, request: GatewayRequest) -> int:
     if request.api_type is not ApiType.UNKNOWN and row.api_type not in (ApiType.UNKNOWN, request.api_type):
         return -1
     return score
-
-

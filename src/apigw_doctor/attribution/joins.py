@@ -114,7 +114,12 @@ class Joiner:
 
     def candidate_ids(self, open_requests: list[tuple[GatewayRequest, Clocks]]) -> set[str]:
         """Invocations that fit some request by time, joined or not."""
-        return {row.request_id for request, clocks in open_requests for row in self._free() if self._fits(row, request, clocks)}
+        return {
+            row.request_id
+            for request, clocks in open_requests
+            for row in self._free()
+            if self._fits(row, request, clocks)
+        }
 
     def _free(self) -> Iterable[LambdaInvocation]:
         return (row for row in self._invocations if row.request_id not in self._taken)
@@ -154,7 +159,11 @@ class Joiner:
     def _covers(self, request: GatewayRequest, clocks: Clocks) -> bool:
         """The Lambda log has lines of this function around the time of the request."""
         arrived = _arrival(request, clocks)
-        times = [row.started_at for row in self._invocations if row.started_at is not None and self._same_function(row, request)]
+        times = [
+            row.started_at
+            for row in self._invocations
+            if row.started_at is not None and self._same_function(row, request)
+        ]
         if not times:
             return False
         return arrived is None or min(times) - _COVER_MARGIN_MS <= arrived <= max(times) + _COVER_MARGIN_MS

@@ -1,5 +1,9 @@
 """The longest stretch without a line inside an invocation: the commonest signature of a stalled call."""
 
+import itertools
+
+from itertools import pairwise
+
 from apigw_doctor.attribution.timeline import Silence
 from apigw_doctor.evidence.tables import AppLine, LambdaInvocation
 from apigw_doctor.model.terms import Outcome
@@ -13,18 +17,19 @@ _EQUAL_SHARE, _EQUAL_MS = 0.1, 500.0
 def longest_silence(invocation: LambdaInvocation, cut_at: float | None) -> Silence | None:
     """The longest gap between lines, from START until END, kill or cut; None when none stands out."""
     points = _points(invocation, cut_at)
-    if len(points) < 2:
+    times = [point.at for point in points if point.at is not None]
+    if len(points) < 2 or len(times) < len(points):
         return None
-    gaps = [(after.at - before.at, number) for number, (before, after) in enumerate(zip(points, points[1:], strict=False))]  # type: ignore[operator]
+    gaps = [(after - before, number) for number, (before, after) in enumerate(pairwise(times))]
     length, number = max(gaps)
-    whole = points[-1].at - points[0].at  # type: ignore[operator]
+    whole = times[-1] - times[0]
     if length < _MIN_GAP_MS or length < _MIN_SHARE * whole:
         return None
     before, after = points[number], points[number + 1]
     killed = after is points[-1] and invocation.outcome in (Outcome.TIMEOUT, Outcome.UNKNOWN)
     return Silence(
-        started_at=before.at or 0.0,
-        ended_at=after.at or 0.0,
+        started_at=times[number],
+        ended_at=times[number + 1],
         last_line=before.text,
         last_origin=before.origin,
         next_line=None if killed else after.text,

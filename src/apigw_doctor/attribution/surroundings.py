@@ -83,7 +83,9 @@ def _running(begins: list[float], ends: list[float], at: float) -> int:
 def _always_silent(rows: list[LambdaInvocation]) -> bool:
     """Every invocation with lines of its own ends in a silence that holds most of its time."""
     tails = [
-        (tail, row.duration_ms or 0.0) for row in rows if (tail := after_last_line_ms(row)) is not None and row.duration_ms
+        (tail, row.duration_ms or 0.0)
+        for row in rows
+        if (tail := after_last_line_ms(row)) is not None and row.duration_ms
     ]
     return len(tails) >= 2 and all(tail > 1000.0 and tail > _STALL_SHARE * duration for tail, duration in tails)
 

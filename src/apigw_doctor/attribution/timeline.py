@@ -24,11 +24,11 @@ from apigw_doctor.model.terms import Boundary, ElapsedBasis, Join, Kind, Layer, 
 P = TypeVar("P")
 
 
-class Part(Row, kw_only=True):
+class Part(Row, frozen=True, kw_only=True):
     """Something that attribution worked out and rules may ask for."""
 
 
-class Segment(Part, kw_only=True):
+class Segment(Part, frozen=True, kw_only=True):
     """A stretch of the request's time; `start_ms` counts from the request's arrival."""
 
     layer: Layer
@@ -39,7 +39,7 @@ class Segment(Part, kw_only=True):
     measured: bool = True
 
 
-class Clocks(Part, kw_only=True):
+class Clocks(Part, frozen=True, kw_only=True):
     """The timers on the path of one request, and which of them fired."""
 
     kind: Kind
@@ -70,7 +70,7 @@ class Clocks(Part, kw_only=True):
         return self.boundary is Boundary.INTEGRATION_TIMEOUT
 
 
-class Pairing(Part, kw_only=True):
+class Pairing(Part, frozen=True, kw_only=True):
     """How the invocation was found; present also when none could be joined."""
 
     join: Join | None = None
@@ -84,7 +84,7 @@ class Pairing(Part, kw_only=True):
     clock_skew_ms: float | None = None
 
 
-class Silence(Part, kw_only=True):
+class Silence(Part, frozen=True, kw_only=True):
     """The longest stretch without a line inside an invocation."""
 
     started_at: float
@@ -104,7 +104,7 @@ class Silence(Part, kw_only=True):
         return self.ended_at - self.started_at
 
 
-class Surroundings(Part, kw_only=True):
+class Surroundings(Part, frozen=True, kw_only=True):
     """What the other requests of the same route, function and stream tell about this one.
 
     Counts are over the whole evidence, this request excluded. None: not known.
@@ -145,13 +145,13 @@ class Surroundings(Part, kw_only=True):
     always_silent_after_last_line: bool = False
 
 
-class Trace(Part, kw_only=True):
+class Trace(Part, frozen=True, kw_only=True):
     """The X-Ray segments of this request, parents before children."""
 
     segments: tuple[TraceSegment, ...]
 
 
-class Target(Part, kw_only=True):
+class Target(Part, frozen=True, kw_only=True):
     """What pasted `curl -w` timings say about the integration's target."""
 
     timings: tuple[TargetTiming, ...]

@@ -53,7 +53,12 @@ def hear(evidence: Evidence) -> Witnesses:
     alone = not evidence.requests
     for number, line in enumerate(evidence.load_balancer):
         request = index.of_load_balancer(line)
-        if request is None and alone and line.status is not None and (line.status >= _FAILED or line.status == _CLIENT_CLOSED):
+        if (
+            request is None
+            and alone
+            and line.status is not None
+            and (line.status >= _FAILED or line.status == _CLIENT_CLOSED)
+        ):
             request = _from_load_balancer(line, number)
             found.requests.append(request)
         if request is not None:
@@ -124,7 +129,9 @@ class _Index:
         fitting = [
             row
             for row in self._requests
-            if _near(row, begin) and _same_path(row, edge.path) and (edge.method is None or row.method in (None, edge.method, "ANY"))
+            if _near(row, begin)
+            and _same_path(row, edge.path)
+            and (edge.method is None or row.method in (None, edge.method, "ANY"))
         ]
         return fitting[0] if len(fitting) == 1 else None
 
@@ -166,6 +173,8 @@ def _told_by(request: GatewayRequest, reply: ClientReply) -> GatewayRequest:
         request,
         trace_id=request.trace_id or reply.trace_id,
         extended_request_id=request.extended_request_id or reply.extended_request_id,
+        connection_id=request.connection_id or reply.connection_id,
+        error_frame=request.error_frame or reply.frame,
         sources=(*request.sources, EvidenceKind.CLIENT),
     )
 
@@ -244,7 +253,9 @@ def _traces(found: Witnesses, segments: list[TraceSegment]) -> None:
         gateway = next((row for row in rows if row.gateway_request_id), None)
         request = of_trace.get(trace_id)
         if gateway is not None:
-            request = by_id.get(gateway.extended_request_id or "") or by_id.get(gateway.gateway_request_id or "") or request
+            request = (
+                by_id.get(gateway.extended_request_id or "") or by_id.get(gateway.gateway_request_id or "") or request
+            )
         if request is None and gateway is not None:
             request = _from_segment(gateway)
             found.requests.append(request)

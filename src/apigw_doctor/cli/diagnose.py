@@ -47,13 +47,13 @@ def command(
 
 def _render(diagnosis: Diagnosis, form: str, *, color: bool) -> str:
     if form == "json":
-        from apigw_doctor.reports import json_report
+        from apigw_doctor.reports.json_report import render as render_json_report
 
-        return json_report.render(diagnosis)
+        return render_json_report(diagnosis)
     if form == "markdown":
-        from apigw_doctor.reports import markdown
+        from apigw_doctor.reports.markdown import render as render_markdown
 
-        return markdown.render(diagnosis)
-    from apigw_doctor.reports import text
+        return render_markdown(diagnosis)
+    from apigw_doctor.reports.text import render as render_text
 
-    return text.render(diagnosis, color=color)
+    return render_text(diagnosis, color=color)

@@ -27,7 +27,9 @@ def command(code: str | None, color: bool | None) -> None:
     if text is None:
         known = [name.split()[0] for name, _ in names()] + [part for name, _ in names() for part in name.split()[1:]]
         near = difflib.get_close_matches(code, known, n=3, cutoff=0.4)
-        raise UsageError(f"nothing is known by the name {code}", f"did you mean {', '.join(near)}?" if near else "see `explain`")
+        raise UsageError(
+            f"nothing is known by the name {code}", f"did you mean {', '.join(near)}?" if near else "see `explain`"
+        )
     click.echo(_show(text, color=wants_color(color, None)), color=color)
     sys.exit(0)
 

@@ -12,7 +12,10 @@ import click
 from apigw_doctor import __version__
 
 _COMMANDS = {
-    "diagnose": ("apigw_doctor.cli.diagnose", "Say for every failed request whose clock ran out and who spent the time."),
+    "diagnose": (
+        "apigw_doctor.cli.diagnose",
+        "Say for every failed request whose clock ran out and who spent the time.",
+    ),
     "why": ("apigw_doctor.cli.why", "Draw the timeline of one request, with the proof and the fix."),
     "explain": ("apigw_doctor.cli.explain", "Print what a cause code means and how it is decided."),
 }
@@ -39,7 +42,7 @@ class _Lazy(click.Group):
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="apigw-doctor")
 def cli() -> None:
-    """Why did the API answer 504 (or 503, 502, 500, or a WebSocket error frame)?
+    r"""Why did the API answer 504 (or 503, 502, 500, or a WebSocket error frame)?
 
     Reads exported logs of an API behind Amazon API Gateway and answers for every failed request: whose clock
     ran out, who spent the time, and what would have saved it - with the proof. Nothing leaves this machine.

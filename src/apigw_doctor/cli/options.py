@@ -35,14 +35,22 @@ _EVIDENCE: tuple[Decorator, ...] = (
         metavar="FORMAT",
         help="The stage's access-log format string ($context...); reads any line it writes. May be repeated.",
     ),
-    click.option("--from", "start", metavar="TIME", help="Only requests from this moment on (ISO 8601; UTC unless it says)."),
+    click.option(
+        "--from", "start", metavar="TIME", help="Only requests from this moment on (ISO 8601; UTC unless it says)."
+    ),
     click.option("--to", "end", metavar="TIME", help="Only requests up to this moment."),
     click.option("--no-redact", is_flag=True, help="Show secrets as logged. For a report that stays on this machine."),
     click.option(
-        "--anonymize", is_flag=True, help="Also hide client addresses, principals and query values. For a report that leaves."
+        "--anonymize",
+        is_flag=True,
+        help="Also hide client addresses, principals and query values. For a report that leaves.",
     ),
-    click.option("--color/--no-color", default=None, help="Colour; by default only on a terminal and without NO_COLOR."),
-    click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report here."),
+    click.option(
+        "--color/--no-color", default=None, help="Colour; by default only on a terminal and without NO_COLOR."
+    ),
+    click.option(
+        "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the report here."
+    ),
 )
 
 
@@ -62,7 +70,9 @@ def answer(
     if no_redact and anonymize:
         raise UsageError("--no-redact and --anonymize contradict each other", "leave one of them out")
     if no_redact:
-        click.echo("apigw-doctor: secrets are shown as logged (--no-redact); keep this report on this machine", err=True)
+        click.echo(
+            "apigw-doctor: secrets are shown as logged (--no-redact); keep this report on this machine", err=True
+        )
     diagnosis = diagnose_files(paths, formats=formats, period=Period(_moment(start, "--from"), _moment(end, "--to")))
     return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
 
@@ -90,7 +100,9 @@ def wants_color(choice: bool | None, output: Path | None) -> bool:
     """Colour where a person looks: a terminal, no NO_COLOR, no file."""
     if choice is not None:
         return choice
-    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (
+        output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
 
 
 def write(text: str, output: Path | None, *, color: bool = False) -> None:

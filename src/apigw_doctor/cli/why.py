@@ -52,7 +52,8 @@ def command(
         encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "")
         titles = {remedy.id: remedy.title for remedy in REMEDIES.values()}
         text = "\n\n".join(
-            why.render(verdict, titles=titles, color=colored, ascii_only=not encoding.startswith("utf")) for verdict in found
+            why.render(verdict, titles=titles, color=colored, ascii_only=not encoding.startswith("utf"))
+            for verdict in found
         )
     write(text, output, color=colored)
     sys.exit(exit_status(diagnosis, exit_zero=False) if found[0].kind == "failed" else 0)
@@ -69,7 +70,9 @@ def _find(diagnosis: Diagnosis, wanted: str) -> list[Verdict]:
     exact = [verdict for verdict in diagnosis.verdicts if any(item.lower() == key for item in _ids(verdict))]
     if exact:
         return exact
-    starting = [verdict for verdict in diagnosis.verdicts if any(item.lower().startswith(key) for item in _ids(verdict))]
+    starting = [
+        verdict for verdict in diagnosis.verdicts if any(item.lower().startswith(key) for item in _ids(verdict))
+    ]
     if len(starting) == 1:
         return starting
     known = sorted({item for verdict in diagnosis.verdicts for item in _ids(verdict)})

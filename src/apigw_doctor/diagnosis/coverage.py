@@ -39,7 +39,9 @@ def _access(evidence: Evidence, place: Place) -> Coverage:
         return _row(kind, "absent", "none given", remedy)
     latencies = sum(row.response_latency_ms is not None or row.integration_latency_ms is not None for row in rows)
     if not latencies:
-        return _row(kind, "partial", f"{len(rows)} requests without latencies or error types (a default format)", remedy)
+        return _row(
+            kind, "partial", f"{len(rows)} requests without latencies or error types (a default format)", remedy
+        )
     return _row(kind, "present", f"{len(rows)} requests, {latencies} with latencies")
 
 
@@ -50,7 +52,11 @@ def _lambda(evidence: Evidence, place: Place) -> Coverage:
         command = f"aws logs filter-log-events --log-group-name /aws/lambda/{place.function_name} --start-time MS --end-time MS"
         return _row(kind, "absent", "none given: who spent the time behind the gateway cannot be told", command)
     functions = sorted({row.function for row in rows if row.function})
-    named = f" of {', '.join(functions[:3])}{' ...' if len(functions) > 3 else ''}" if functions else " of an unnamed function"
+    named = (
+        f" of {', '.join(functions[:3])}{' ...' if len(functions) > 3 else ''}"
+        if functions
+        else " of an unnamed function"
+    )
     reported = sum(row.duration_ms is not None for row in rows)
     state = "present" if reported else "partial"
     return _row(kind, state, f"{len(rows)} invocations{named}, {reported} with a REPORT")

@@ -23,8 +23,19 @@ BURST_WINDOW_MS = 10_000.0
 BURST_LEAST = 5
 PERIODIC_LEAST = 3
 _STALL_CAUSES = frozenset(
-    "stalled-call retry-product dependency-slow function-hung backend-slower-than-limit connection-pool-exhausted no-egress"
-    " blocked-target dns-stall event-loop-not-drained extension-overhead".split()
+    [
+        "stalled-call",
+        "retry-product",
+        "dependency-slow",
+        "function-hung",
+        "backend-slower-than-limit",
+        "connection-pool-exhausted",
+        "no-egress",
+        "blocked-target",
+        "dns-stall",
+        "event-loop-not-drained",
+        "extension-overhead",
+    ]
 )
 #: Findings that do not count as failures for the exit status.
 ADVISORY = frozenset({"evidence-off", "function-timeout-far-above-limit", "alias-not-used"})
@@ -191,7 +202,9 @@ def _far_above(evidence: Evidence, judged: list[Judged]) -> list[Finding]:
 def _aliases(evidence: Evidence, judged: list[Judged]) -> list[Finding]:
     """Provisioned concurrency on an alias cannot help an integration that calls $LATEST."""
     prepared = {row.function: row for row in evidence.functions if row.provisioned}
-    prepared_by_log = {row.function for row in evidence.invocations if row.init_type == "provisioned-concurrency" and row.function}
+    prepared_by_log = {
+        row.function for row in evidence.invocations if row.init_type == "provisioned-concurrency" and row.function
+    }
     found = []
     called: dict[str, str | None] = {}
     for setting in evidence.integrations:
@@ -234,8 +247,13 @@ def _evidence_off(evidence: Evidence) -> list[Finding]:
         if stage.tracing is False and stage.api_type is ApiType.REST:
             off.append(f"{name}: tracing is off")
     poor = [row for row in evidence.requests if row.sources == (EvidenceKind.ACCESS_LOG,)]
-    if poor and not evidence.stages and all(
-        row.response_latency_ms is None and row.integration_latency_ms is None and row.response_type is None for row in poor
+    if (
+        poor
+        and not evidence.stages
+        and all(
+            row.response_latency_ms is None and row.integration_latency_ms is None and row.response_type is None
+            for row in poor
+        )
     ):
         off.append(f"the access log ({len(poor)} lines) has no latency, no error type and no integration status")
     if not off:

@@ -12,7 +12,9 @@ _SURE_ENOUGH = (Confidence.PROVEN, Confidence.LIKELY)
 _ORDER = {"safe": 0, "review": 1, "advice": 2}
 
 
-def ranked_fixes(judged: list[Judged], findings: tuple[Finding, ...], wanted_evidence: tuple[str, ...]) -> tuple[RankedFix, ...]:
+def ranked_fixes(
+    judged: list[Judged], findings: tuple[Finding, ...], wanted_evidence: tuple[str, ...]
+) -> tuple[RankedFix, ...]:
     """Remedies, the ones that would have saved most first; then those that only bring evidence.
 
     A remedy is credited with a failed request when it stands first for its cause, or when it stands in the
@@ -39,7 +41,10 @@ def ranked_fixes(judged: list[Judged], findings: tuple[Finding, ...], wanted_evi
     place = _usual_place(judged)
     known = {fix.id for fix in found}
     extra = [fix for fix in wanted_evidence if fix not in known]
-    if any(finding.name == "function-timeout-far-above-limit" for finding in findings) and "function-timeout" not in known:
+    if (
+        any(finding.name == "function-timeout-far-above-limit" for finding in findings)
+        and "function-timeout" not in known
+    ):
         extra.append("function-timeout")
     found.extend(_fix(fix, None, len(failed), place, REMEDIES[fix].why) for fix in extra)
     return tuple(found)

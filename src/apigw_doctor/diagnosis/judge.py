@@ -60,9 +60,7 @@ def _choose(found: list[tuple[Rule, Cause]]) -> tuple[Rule, Cause]:
     return max(strong, key=lambda item: (item[0].specificity, item[1].confidence.rank))
 
 
-def _verdict(
-    timeline: Timeline, rule: Rule, cause: Cause, found: list[tuple[Rule, Cause]], parts: set[str]
-) -> Verdict:
+def _verdict(timeline: Timeline, rule: Rule, cause: Cause, found: list[tuple[Rule, Cause]], parts: set[str]) -> Verdict:
     request, clocks = timeline.request, timeline.clocks
     boundary = cause.boundary or clocks.boundary
     confidence = _capped(timeline, rule, cause)
@@ -86,7 +84,9 @@ def _verdict(
         status=_status(timeline),
         integration_status=empty.integration_status,
         error_type=empty.response_type,
-        error_message=empty.error_message or empty.failure or (timeline.invocation.error_text if timeline.invocation else None),
+        error_message=empty.error_message
+        or empty.failure
+        or (timeline.invocation.error_text if timeline.invocation else None),
         timed_out=boundary not in _NO_TIMER and clocks.kind is Kind.FAILED,
         elapsed_ms=_rounded(clocks.elapsed_ms),
         elapsed_basis=clocks.elapsed_basis,
@@ -102,7 +102,9 @@ def _verdict(
         invocation=_invocation(timeline),
         segments=_segments(timeline, layer),
         evidence=_evidence(timeline, cause),
-        missing=() if confidence is Confidence.PROVEN and clocks.elapsed_ms is not None else missing_for(timeline, parts, place),
+        missing=()
+        if confidence is Confidence.PROVEN and clocks.elapsed_ms is not None
+        else missing_for(timeline, parts, place),
         alternatives=_alternatives(rule, cause, found),
         fixes=tuple(dict.fromkeys(cause.fixes or rule.fixes)),
     )
@@ -142,7 +144,12 @@ def _capped(timeline: Timeline, rule: Rule, cause: Cause) -> Confidence:
         if timeline.pairing.candidates > 1:
             confidence = confidence.at_most(Confidence.POSSIBLE)
     clocks = timeline.clocks
-    if clocks.kind is Kind.FAILED and cause.boundary is None and not clocks.boundary_stated and clocks.boundary is not Boundary.NONE:
+    if (
+        clocks.kind is Kind.FAILED
+        and cause.boundary is None
+        and not clocks.boundary_stated
+        and clocks.boundary is not Boundary.NONE
+    ):
         confidence = confidence.at_most(Confidence.LIKELY)
     return confidence
 

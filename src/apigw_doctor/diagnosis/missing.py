@@ -4,8 +4,8 @@ from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.remedies import REMEDIES, Place, shell
 from apigw_doctor.diagnosis.verdict import Missing
 from apigw_doctor.evidence.tables import GatewayRequest
-from apigw_doctor.model.terms import ApiType, Boundary, EvidenceKind
 from apigw_doctor.model.curl import CURL_WRITE_OUT
+from apigw_doctor.model.terms import ApiType, Boundary, EvidenceKind
 
 _MARGIN_MS = 60_000.0
 

@@ -122,10 +122,12 @@ def _execution_logging(place: Place) -> str | None:
 
 def _access_logging(place: Place) -> str | None:
     if place.api_type in (ApiType.HTTP, ApiType.WEBSOCKET):
-        words = ACCESS_LOG_FORMAT.replace("resourcePath", "routeKey").replace('"xrayTraceId":"$context.xrayTraceId",', "")
+        words = ACCESS_LOG_FORMAT.replace("resourcePath", "routeKey").replace(
+            '"xrayTraceId":"$context.xrayTraceId",', ""
+        )
         return (
             f"aws apigatewayv2 update-stage --api-id {place.api} --stage-name {place.stage_name}"
-            f" --access-log-settings '{{\"DestinationArn\":\"LOG_GROUP_ARN\",\"Format\":{msgspec.json.encode(words).decode()}}}'"
+            f' --access-log-settings \'{{"DestinationArn":"LOG_GROUP_ARN","Format":{msgspec.json.encode(words).decode()}}}\''
         )
     operations = [
         {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": "LOG_GROUP_ARN"},
@@ -138,7 +140,9 @@ def _access_logging(place: Place) -> str | None:
 
 
 def _tracing(place: Place) -> str | None:
-    function = f"aws lambda update-function-configuration --function-name {place.function_name} --tracing-config Mode=Active"
+    function = (
+        f"aws lambda update-function-configuration --function-name {place.function_name} --tracing-config Mode=Active"
+    )
     if place.api_type in (ApiType.HTTP, ApiType.WEBSOCKET):
         return function
     return (
@@ -200,63 +204,186 @@ def _concurrency(place: Place) -> str | None:
 REMEDIES: dict[str, Remedy] = {
     remedy.id: remedy
     for remedy in (
-        Remedy(id="integration-timeout", title="Raise the integration timeout to what the API allows", applicability="review",
-               why="the gateway gave up before the limit that its API type allows", command=_integration_timeout),
-        Remedy(id="quota-increase", title="Ask for a higher integration-timeout quota (REST, Regional or private only)",
-               applicability="review", command=_quota,
-               why="the backend needs longer than the default limit; AWS may lower the account's throttle in exchange"),
-        Remedy(id="execution-logging", title="Switch execution logging on", applicability="safe",
-               why="without it nobody can see where the time went", command=_execution_logging),
-        Remedy(id="access-logging", title="Log access with latencies, ids and error types", applicability="safe",
-               why="without these fields neither the time nor the layer can be told", command=_access_logging),
-        Remedy(id="tracing", title="Switch tracing on, at the stage and at the function", applicability="safe",
-               why="a trace joins the request to its invocation and names the slow call", command=_tracing),
-        Remedy(id="function-timeout", title="Set the function's timeout to fit the gateway's limit", applicability="review",
-               why="the function's own timer ended the request while the gateway would still have waited",
-               command=_function_timeout),
-        Remedy(id="memory", title="Give the function more memory (and with it CPU)", applicability="review",
-               why="the function ran at its memory or CPU limit", command=_memory),
-        Remedy(id="provisioned-concurrency", title="Keep environments ready for the alias that the integration calls",
-               applicability="review", why="the request waited for a cold start", command=_provisioned),
-        Remedy(id="snapstart", title="Restore environments from a snapshot instead of initialising them", applicability="review",
-               why="the request waited for a cold start", command=_snapstart),
-        Remedy(id="authorizer-cache", title="Cache the authorizer's answer", applicability="review",
-               why="the authorizer runs, and may stall, on every request", command=_authorizer_cache),
-        Remedy(id="load-balancer-idle-timeout", title="Set the load balancer's idle timeout above the backend's slowest answer",
-               applicability="review", why="the load balancer gave up before the gateway did", command=_idle_timeout),
-        Remedy(id="log-retention", title="Keep the logs longer", applicability="safe", why="the logs of the incident are gone"),
-        Remedy(id="alarms", title="Alarm before the limit is reached", applicability="safe",
-               why="requests came near their limit before any failed"),
-        Remedy(id="client-timeouts", title="Set connect and read timeouts on the client that stalled, below the gateway's limit",
-               applicability="advice", why="one call without a short timeout ate the whole budget; fail fast and answer an error"),
-        Remedy(id="vpc-endpoint", title="Give the function's subnets a way out: a VPC endpoint or a NAT gateway",
-               applicability="advice", why="a function in a VPC without either cannot reach AWS or the internet"),
-        Remedy(id="database-proxy", title="Put a connection proxy before the database", applicability="advice",
-               why="more environments than database connections wait for one another"),
-        Remedy(id="keep-alive", title="Let the target keep connections open longer than the load balancer does",
-               applicability="advice", why="the target closed a connection that the load balancer was using"),
-        Remedy(id="response-streaming", title="Stream the response (REST, up to 15 minutes)", applicability="advice",
-               why="the first bytes can go out before the limit"),
-        Remedy(id="async-conversion", title="Answer 202 at once and do the work behind a queue", applicability="advice",
-               why="the work takes longer than any synchronous request may"),
-        Remedy(id="move-work-to-init", title="Move work from the first request into the init phase", applicability="advice",
-               why="every environment's first request pays for it"),
-        Remedy(id="reduce-package", title="Load less: smaller package, lazy imports, fewer clients", applicability="advice",
-               why="the init phase is long"),
-        Remedy(id="retry-transient", title="Retry once with jitter, if the call may be repeated", applicability="advice",
-               why="the failure was transient and the backend did not run"),
-        Remedy(id="fix-application", title="Mend the error in the application", applicability="advice",
-               why="the function or the backend answered with an error of its own; no timer was involved"),
-        Remedy(id="concurrency", title="Raise reserved or account concurrency, or stop what eats it", applicability="review",
-               why="the function was throttled", command=_concurrency),
-        Remedy(id="network-path", title="Repair the path to the endpoint: security group, route, DNS, target health",
-               applicability="advice", why="the endpoint was not reached"),
-        Remedy(id="edge-timeout", title="Set the edge's origin response timeout above the API's limit", applicability="advice",
-               why="the edge gave up while the gateway still waited"),
-        Remedy(id="extension", title="Update, reconfigure or remove the extension", applicability="advice",
-               why="an extension holds the environment after the handler is done"),
-        Remedy(id="configuration", title="Correct the integration's configuration", applicability="advice",
-               why="the gateway could not use the integration as it is configured"),
+        Remedy(
+            id="integration-timeout",
+            title="Raise the integration timeout to what the API allows",
+            applicability="review",
+            why="the gateway gave up before the limit that its API type allows",
+            command=_integration_timeout,
+        ),
+        Remedy(
+            id="quota-increase",
+            title="Ask for a higher integration-timeout quota (REST, Regional or private only)",
+            applicability="review",
+            command=_quota,
+            why="the backend needs longer than the default limit; AWS may lower the account's throttle in exchange",
+        ),
+        Remedy(
+            id="execution-logging",
+            title="Switch execution logging on",
+            applicability="safe",
+            why="without it nobody can see where the time went",
+            command=_execution_logging,
+        ),
+        Remedy(
+            id="access-logging",
+            title="Log access with latencies, ids and error types",
+            applicability="safe",
+            why="without these fields neither the time nor the layer can be told",
+            command=_access_logging,
+        ),
+        Remedy(
+            id="tracing",
+            title="Switch tracing on, at the stage and at the function",
+            applicability="safe",
+            why="a trace joins the request to its invocation and names the slow call",
+            command=_tracing,
+        ),
+        Remedy(
+            id="function-timeout",
+            title="Set the function's timeout to fit the gateway's limit",
+            applicability="review",
+            why="the function's own timer ended the request while the gateway would still have waited",
+            command=_function_timeout,
+        ),
+        Remedy(
+            id="memory",
+            title="Give the function more memory (and with it CPU)",
+            applicability="review",
+            why="the function ran at its memory or CPU limit",
+            command=_memory,
+        ),
+        Remedy(
+            id="provisioned-concurrency",
+            title="Keep environments ready for the alias that the integration calls",
+            applicability="review",
+            why="the request waited for a cold start",
+            command=_provisioned,
+        ),
+        Remedy(
+            id="snapstart",
+            title="Restore environments from a snapshot instead of initialising them",
+            applicability="review",
+            why="the request waited for a cold start",
+            command=_snapstart,
+        ),
+        Remedy(
+            id="authorizer-cache",
+            title="Cache the authorizer's answer",
+            applicability="review",
+            why="the authorizer runs, and may stall, on every request",
+            command=_authorizer_cache,
+        ),
+        Remedy(
+            id="load-balancer-idle-timeout",
+            title="Set the load balancer's idle timeout above the backend's slowest answer",
+            applicability="review",
+            why="the load balancer gave up before the gateway did",
+            command=_idle_timeout,
+        ),
+        Remedy(
+            id="log-retention",
+            title="Keep the logs longer",
+            applicability="safe",
+            why="the logs of the incident are gone",
+        ),
+        Remedy(
+            id="alarms",
+            title="Alarm before the limit is reached",
+            applicability="safe",
+            why="requests came near their limit before any failed",
+        ),
+        Remedy(
+            id="client-timeouts",
+            title="Set connect and read timeouts on the client that stalled, below the gateway's limit",
+            applicability="advice",
+            why="one call without a short timeout ate the whole budget; fail fast and answer an error",
+        ),
+        Remedy(
+            id="vpc-endpoint",
+            title="Give the function's subnets a way out: a VPC endpoint or a NAT gateway",
+            applicability="advice",
+            why="a function in a VPC without either cannot reach AWS or the internet",
+        ),
+        Remedy(
+            id="database-proxy",
+            title="Put a connection proxy before the database",
+            applicability="advice",
+            why="more environments than database connections wait for one another",
+        ),
+        Remedy(
+            id="keep-alive",
+            title="Let the target keep connections open longer than the load balancer does",
+            applicability="advice",
+            why="the target closed a connection that the load balancer was using",
+        ),
+        Remedy(
+            id="response-streaming",
+            title="Stream the response (REST, up to 15 minutes)",
+            applicability="advice",
+            why="the first bytes can go out before the limit",
+        ),
+        Remedy(
+            id="async-conversion",
+            title="Answer 202 at once and do the work behind a queue",
+            applicability="advice",
+            why="the work takes longer than any synchronous request may",
+        ),
+        Remedy(
+            id="move-work-to-init",
+            title="Move work from the first request into the init phase",
+            applicability="advice",
+            why="every environment's first request pays for it",
+        ),
+        Remedy(
+            id="reduce-package",
+            title="Load less: smaller package, lazy imports, fewer clients",
+            applicability="advice",
+            why="the init phase is long",
+        ),
+        Remedy(
+            id="retry-transient",
+            title="Retry once with jitter, if the call may be repeated",
+            applicability="advice",
+            why="the failure was transient and the backend did not run",
+        ),
+        Remedy(
+            id="fix-application",
+            title="Mend the error in the application",
+            applicability="advice",
+            why="the function or the backend answered with an error of its own; no timer was involved",
+        ),
+        Remedy(
+            id="concurrency",
+            title="Raise reserved or account concurrency, or stop what eats it",
+            applicability="review",
+            why="the function was throttled",
+            command=_concurrency,
+        ),
+        Remedy(
+            id="network-path",
+            title="Repair the path to the endpoint: security group, route, DNS, target health",
+            applicability="advice",
+            why="the endpoint was not reached",
+        ),
+        Remedy(
+            id="edge-timeout",
+            title="Set the edge's origin response timeout above the API's limit",
+            applicability="advice",
+            why="the edge gave up while the gateway still waited",
+        ),
+        Remedy(
+            id="extension",
+            title="Update, reconfigure or remove the extension",
+            applicability="advice",
+            why="an extension holds the environment after the handler is done",
+        ),
+        Remedy(
+            id="configuration",
+            title="Correct the integration's configuration",
+            applicability="advice",
+            why="the gateway could not use the integration as it is configured",
+        ),
     )
 }
 """Every fix id of the contract."""

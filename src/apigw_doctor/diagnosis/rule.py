@@ -99,7 +99,8 @@ def rule(
 
     def wrap(check: Check) -> Rule:
         hints = typing.get_type_hints(check)
-        required, optional = [], []
+        required: list[type] = []
+        optional: list[type] = []
         for parameter in inspect.signature(check).parameters:
             kind, is_optional = _unwrap(hints[parameter])
             (optional if is_optional else required).append(kind)

@@ -54,8 +54,11 @@ class DuckDbEngine:
                 out.write(encode(row))
                 out.write(b"\n")
         columns = ", ".join(f"{field.name}: '{_sql_type(field.type)}'" for field in msgspec.structs.fields(RequestFact))
+        # The column names and types are our own; the path is a parameter.
         self._connection.execute(
-            "CREATE TABLE requests AS SELECT * FROM read_json(?, format='newline_delimited', columns={" + columns + "})",  # noqa: S608
+            "CREATE TABLE requests AS SELECT * FROM read_json(?, format='newline_delimited', columns={"
+            + columns
+            + "})",
             [str(spool)],
         )
 
@@ -68,7 +71,11 @@ class DuckDbEngine:
 
     def run(self, name: str, **parameters: float) -> list[dict[str, Any]]:
         """The rows of the SQL file `name`, with named parameters."""
-        sql = resources.files(__package__ or "apigw_doctor.engine").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        sql = (
+            resources.files(__package__ or "apigw_doctor.engine")
+            .joinpath("sql", f"{name}.sql")
+            .read_text(encoding="utf-8")
+        )
         result = self._connection.execute(sql, parameters)
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

@@ -116,9 +116,7 @@ _SHAPES = (
     ),
     _Shape(
         ("asic ", "BASIC "),
-        re.compile(
-            r"(\b(?:[Bb]asic|BASIC) {1,4})(?=[A-Za-z+/]*(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/_-]{8,}+=*+"
-        ),
+        re.compile(r"(\b(?:[Bb]asic|BASIC) {1,4})(?=[A-Za-z+/]*(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9+/_-]{8,}+=*+"),
         r"\1[REDACTED:authorization]",
     ),
 )

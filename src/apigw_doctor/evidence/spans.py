@@ -49,9 +49,7 @@ _SEPARATOR = re.compile(
     re.VERBOSE,
 )
 _OPENING_QUOTE = re.compile(r"""[bBuUrRfF]?(?P<escapes>\\{0,64})(?P<quote>["'`])""")
-_QUOTE_STOPS = {
-    quote: re.compile(rf"(?P<run>(?<!\\)\\*+){quote}|\r?\n|[ ]?\[TRUNCATED\]") for quote in ('"', "'", "`")
-}
+_QUOTE_STOPS = {quote: re.compile(rf"(?P<run>(?<!\\)\\*+){quote}|\r?\n|[ ]?\[TRUNCATED\]") for quote in ('"', "'", "`")}
 # What may follow a quote or bracket that ends an unquoted value rather than being part of it.
 _END = r"""(?=[\s,;:}\])"'`\\&<>]|\Z)"""
 _KEY = r"[A-Za-z][\w.-]{0,63}"

@@ -15,7 +15,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A fact with its place of origin."""
 
 
-class Cite(Row, kw_only=True):
+class Cite(Row, frozen=True, kw_only=True):
     """A place in the evidence and the words that stand there (not yet redacted).
 
     `origin` is `file:line` or `log group/stream/event id`.
@@ -25,7 +25,7 @@ class Cite(Row, kw_only=True):
     text: str
 
 
-class GatewayRequest(Row, kw_only=True):
+class GatewayRequest(Row, frozen=True, kw_only=True):
     """One request as the gateway's own logs tell it, all its lines and log kinds merged."""
 
     key: str
@@ -99,7 +99,7 @@ class GatewayRequest(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class InitReport(Row, kw_only=True):
+class InitReport(Row, frozen=True, kw_only=True):
     """An INIT_REPORT or `platform.initReport`: written for failed inits, SnapStart and provisioned concurrency."""
 
     phase: str
@@ -111,7 +111,7 @@ class InitReport(Row, kw_only=True):
     cite: Cite | None = None
 
 
-class AppLine(Row, kw_only=True):
+class AppLine(Row, frozen=True, kw_only=True):
     """One line that the function, a library or an extension wrote."""
 
     at: float | None
@@ -122,7 +122,7 @@ class AppLine(Row, kw_only=True):
     extension: bool = False
 
 
-class LambdaInvocation(Row, kw_only=True):
+class LambdaInvocation(Row, frozen=True, kw_only=True):
     """One invocation as its log stream tells it."""
 
     request_id: str
@@ -187,7 +187,7 @@ class LambdaInvocation(Row, kw_only=True):
         return None
 
 
-class LoadBalancerRequest(Row, kw_only=True):
+class LoadBalancerRequest(Row, frozen=True, kw_only=True):
     """One line of an Application Load Balancer access log."""
 
     ended_at: float
@@ -208,7 +208,7 @@ class LoadBalancerRequest(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class EdgeRequest(Row, kw_only=True):
+class EdgeRequest(Row, frozen=True, kw_only=True):
     """One line of a CloudFront standard log."""
 
     ended_at: float
@@ -224,7 +224,7 @@ class EdgeRequest(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class TraceSegment(Row, kw_only=True):
+class TraceSegment(Row, frozen=True, kw_only=True):
     """An X-Ray segment or subsegment; subsegments name their parent."""
 
     trace_id: str
@@ -250,7 +250,7 @@ class TraceSegment(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class ClientReply(Row, kw_only=True):
+class ClientReply(Row, frozen=True, kw_only=True):
     """What the caller saw: a transcript, a response body, a WebSocket frame."""
 
     at: float | None = None
@@ -275,7 +275,7 @@ class ClientReply(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class TargetTiming(Row, kw_only=True):
+class TargetTiming(Row, frozen=True, kw_only=True):
     """`curl -w` timings of a target: about the target, never about one request."""
 
     host: str | None = None
@@ -288,7 +288,7 @@ class TargetTiming(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class IntegrationSettings(Row, kw_only=True):
+class IntegrationSettings(Row, frozen=True, kw_only=True):
     """An integration as the control plane or an OpenAPI export describes it."""
 
     api_type: ApiType
@@ -307,7 +307,7 @@ class IntegrationSettings(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class StageSettings(Row, kw_only=True):
+class StageSettings(Row, frozen=True, kw_only=True):
     """A stage: what it logs and traces."""
 
     api_type: ApiType
@@ -324,7 +324,7 @@ class StageSettings(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class ApiSettings(Row, kw_only=True):
+class ApiSettings(Row, frozen=True, kw_only=True):
     """An API: its protocol and endpoint type."""
 
     api_id: str
@@ -334,7 +334,7 @@ class ApiSettings(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class FunctionSettings(Row, kw_only=True):
+class FunctionSettings(Row, frozen=True, kw_only=True):
     """A function's configuration."""
 
     function: str
@@ -350,7 +350,7 @@ class FunctionSettings(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class AuthorizerSettings(Row, kw_only=True):
+class AuthorizerSettings(Row, frozen=True, kw_only=True):
     """An authorizer and the function behind it."""
 
     authorizer_id: str
@@ -361,14 +361,14 @@ class AuthorizerSettings(Row, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
-class LoadBalancerSettings(Row, kw_only=True):
+class LoadBalancerSettings(Row, frozen=True, kw_only=True):
     """Attributes of a load balancer that bound a request."""
 
     idle_timeout_ms: float
     cites: tuple[Cite, ...] = ()
 
 
-class Unread(Row, kw_only=True):
+class Unread(Row, frozen=True, kw_only=True):
     """Input that was seen and not understood; counted, never dropped silently."""
 
     origin: str
@@ -376,7 +376,7 @@ class Unread(Row, kw_only=True):
     reason: str
 
 
-class Gap(Row, kw_only=True):
+class Gap(Row, frozen=True, kw_only=True):
     """Evidence that was asked for and could not be had."""
 
     origin: str
@@ -385,7 +385,7 @@ class Gap(Row, kw_only=True):
     remedy: str = ""
 
 
-class InputFile(Row, kw_only=True):
+class InputFile(Row, frozen=True, kw_only=True):
     """One input as it was read."""
 
     name: str

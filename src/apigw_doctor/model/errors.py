@@ -1,8 +1,8 @@
 """What can go wrong in a way that the user can mend.
 
-    DoctorError             one sentence and a hint; exit status 2
-    +-- UsageError          the call's words are off
-    +-- NothingReadable     no such file, empty, binary: there is nothing to judge
+DoctorError             one sentence and a hint; exit status 2
++-- UsageError          the call's words are off
++-- NothingReadable     no such file, empty, binary: there is nothing to judge
 """
 
 

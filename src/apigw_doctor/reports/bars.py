@@ -111,7 +111,7 @@ def _clock(verdict: Verdict, end: float) -> Clock | None:
         begin = _clock_start(verdict)
         fired = min(begin + verdict.timer_ms, end) if verdict.timer_ms is not None else end
         length = f" of {exact(verdict.timer_ms)}" if verdict.timer_ms is not None else ""
-        return Clock(fired, f"{verdict.boundary.value}{length} fired")
+        return Clock(fired, f"{verdict.boundary.value}{length} fired at {exact(fired)}")
     if verdict.kind is Kind.NEAR_LIMIT and verdict.limit_ms is not None:
         at = _start_of_integration(verdict.segments) + verdict.limit_ms
         if at <= _LIMIT_IN_SIGHT * end:
@@ -154,5 +154,5 @@ def _ran_on(verdict: Verdict, end: float) -> Bar | None:
     finish = invocation.offset_ms + (invocation.init_ms or 0.0) + invocation.duration_ms
     if finish - end <= max(_WORTH_DRAWING * end, 10.0):
         return None
-    name = f"ran on unseen, outcome: {invocation.outcome.value}"
+    name = f"ran on unseen ({invocation.outcome.value})"
     return Bar(Layer.FUNCTION.value, name, end, finish - end, is_measured=True)

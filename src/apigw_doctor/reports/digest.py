@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from apigw_doctor.diagnosis.verdict import Coverage, Diagnosis, Missing, RouteStatistics, Verdict
 from apigw_doctor.model.terms import Kind, Layer
-from apigw_doctor.reports.units import UNKNOWN, counted, exact, number
+from apigw_doctor.reports.escape import one_line
+from apigw_doctor.reports.units import counted, exact, moment, number, plural
 
 WHO: dict[Layer, str] = {
     Layer.CLIENT: "the client's team",
@@ -21,6 +22,7 @@ WHO: dict[Layer, str] = {
     Layer.BACKEND: "the backend's team",
     Layer.UNKNOWN: "nobody yet: fetch the missing evidence first",
 }
+_ROUTE_LIMIT = 48
 _NO_TIMER = {"none": "no timer", "unknown": "not known"}
 #: percentile -> how many requests it takes before ten of them lie above it: 10 / (1 - p)
 _LEAST = {50: 20, 90: 100, 99: 1000}
@@ -87,6 +89,18 @@ def callers(verdicts: Sequence[Verdict], most: int = 3) -> str:
     return "; ".join(f"{WHO[layer]} ({count:,})" for layer, count in layers)
 
 
+def seen(diagnosis: Diagnosis) -> str:
+    """How much was looked at."""
+    summary = diagnosis.summary
+    return f"{plural(summary.requests, 'request')}, {plural(summary.invocations, 'invocation')}"
+
+
+def window(diagnosis: Diagnosis) -> str:
+    """The time that the evidence spans; empty where it names none."""
+    first, last = diagnosis.summary.window.from_, diagnosis.summary.window.to
+    return f"{moment(first)} to {moment(last)}" if first or last else ""
+
+
 def clocks(by_boundary: dict[str, int]) -> str:
     """Which timers fired, and how often none did."""
     return counted({_NO_TIMER.get(name, name): count for name, count in by_boundary.items()})
@@ -95,7 +109,7 @@ def clocks(by_boundary: dict[str, int]) -> str:
 def places(verdicts: Iterable[Verdict], most: int = 3) -> str:
     """The routes and functions hit most."""
     chosen = tuple(verdicts)
-    routes = Counter(name for verdict in chosen if (name := route_of(verdict)) != UNKNOWN)
+    routes = Counter(one_line(route_of(verdict), _ROUTE_LIMIT) for verdict in chosen if verdict.route)
     functions = Counter(
         verdict.invocation.function for verdict in chosen if verdict.invocation and verdict.invocation.function
     )
@@ -107,7 +121,7 @@ def places(verdicts: Iterable[Verdict], most: int = 3) -> str:
 
 def route_of(row: Verdict | RouteStatistics) -> str:
     """Method and route."""
-    return " ".join(part for part in (row.method, row.route) if part) or UNKNOWN
+    return " ".join(part for part in (row.method, row.route) if part) or "route unknown"
 
 
 def name_of(verdict: Verdict) -> str:

@@ -45,9 +45,7 @@ def render(diagnosis: Diagnosis) -> str:
 
 def _at_a_glance(diagnosis: Diagnosis, failed: Sequence[Verdict]) -> Iterator[str]:
     summary = diagnosis.summary
-    window = f"{moment(summary.window.from_)} to {moment(summary.window.to)}" if summary.window.from_ else ""
-    seen = (plural(summary.requests, "request"), plural(summary.invocations, "invocation"), window)
-    lines = [("Seen", ", ".join(part for part in seen if part))]
+    lines = [("Seen", digest.seen(diagnosis)), ("Between", digest.window(diagnosis))]
     if failed:
         lines = [
             ("Clock that fired", digest.clocks(summary.by_boundary)),

@@ -35,15 +35,12 @@ def render(diagnosis: Diagnosis, *, width: int = 100, color: bool = False) -> st
 
 def _at_a_glance(screen: Screen, diagnosis: Diagnosis, failed: tuple[Verdict, ...]) -> None:
     summary = diagnosis.summary
-    seen = f"{plural(summary.requests, 'request')}, {plural(summary.invocations, 'invocation')}"
-    window = summary.window
-    if window.from_ or window.to:
-        seen += f", {moment(window.from_)} to {moment(window.to)}"
     near = f"{plural(summary.near_limit, 'request')} over 80 % of the limit" if summary.near_limit else ""
+    seen = (("Seen", digest.seen(diagnosis)), ("Between", digest.window(diagnosis)))
     screen.line()
     if not failed:
         nothing = "no request failed in this evidence" if summary.requests else "no failed request in this evidence"
-        screen.facts((("Failed", nothing), ("Near the limit", near), ("Seen", seen)))
+        screen.facts((("Failed", nothing), ("Near the limit", near), *seen))
         return
     screen.facts(
         (
@@ -53,7 +50,7 @@ def _at_a_glance(screen: Screen, diagnosis: Diagnosis, failed: tuple[Verdict, ..
             ("Where", digest.places(failed)),
             ("Do first", _first_step(diagnosis)),
             ("Near the limit", near),
-            ("Seen", seen),
+            *seen,
         )
     )
 
@@ -112,8 +109,9 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
     screen.heading("Failed requests", plural(total, "request") if shown == total else f"{shown} of {total:,}")
     for group, verdicts in picked:
         screen.paragraph(Text(f"{group.cause} {group.code}", style="bold"), indent=2)
+        before = ""
         for verdict in verdicts:
-            _request(screen, verdict)
+            before = _request(screen, verdict, before)
     named = next((verdict.request_id for _, verdicts in picked for verdict in verdicts if verdict.request_id), None)
     if shown < total:
         screen.paragraph(f"{total - shown:,} more: add --format json to list them all.", indent=2)
@@ -121,12 +119,15 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
     screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} PATH", indent=4)
 
 
-def _request(screen: Screen, verdict: Verdict) -> None:
+def _request(screen: Screen, verdict: Verdict, before: str) -> str:
+    """One request; what was said of the request before it is not said again."""
     status = "no status" if verdict.status is None else str(verdict.status)
     parts = (digest.name_of(verdict), moment(verdict.arrived_at), status, digest.against_limit(verdict))
     screen.paragraph(Text("  ".join(one_line(part) for part in parts)), indent=4, hang=2)
-    where = digest.route_of(verdict)
-    screen.paragraph(f"{where}: {verdict.summary} ({verdict.confidence.value})", indent=6, hang=2, most=4)
+    told = f"{digest.route_of(verdict)}: {verdict.summary} ({verdict.confidence.value})"
+    if told != before:
+        screen.paragraph(told, indent=6, hang=2, most=4)
+    return told
 
 
 def _near_limit(screen: Screen, near: tuple[Verdict, ...]) -> None:
@@ -155,8 +156,8 @@ def _wanted(screen: Screen, diagnosis: Diagnosis) -> None:
     screen.heading("Evidence to fetch", "it would make the answers surer")
     shown = {fix.command: fix.id for fix in diagnosis.fixes if fix.command}
     for missing, requests, is_example in wanted:
-        missed_by = f"(for {plural(requests, 'request')}) " if requests else ""
-        screen.labelled(f"{missing.wanted}:", f"{missed_by}{missing.reason}", indent=2)
+        missed_by = f", for {plural(requests, 'request')}" if requests else ""
+        screen.labelled(f"{missing.wanted}{missed_by}:", missing.reason, indent=2)
         if missing.remedy in shown:
             screen.paragraph(f"command: the one of {shown[missing.remedy]} above", indent=4)
             continue

@@ -39,7 +39,17 @@ def causes(screen: Screen, groups: Sequence[digest.CauseGroup]) -> None:
     ]
     screen.table(("n", "cause", "code", "time went to", "clock that fired", "how sure"), rows, right=(0,))
     for group in groups:
-        screen.labelled(f"{group.cause}:", group.example.summary, indent=2, most=4)
+        label, text = _in_its_words(group)
+        screen.labelled(f"{label}:", text, indent=2, most=4)
+
+
+def _in_its_words(group: digest.CauseGroup) -> tuple[str, str]:
+    """The cause and an example; summaries often begin with the cause, which is then not said twice."""
+    summary = one_line(group.example.summary)
+    head, mark, rest = summary.partition(":")
+    if mark and head.lower() == group.cause.replace("-", " "):
+        return head, rest
+    return group.cause, summary
 
 
 def routes(screen: Screen, diagnosis: Diagnosis) -> None:

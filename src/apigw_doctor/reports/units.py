@@ -34,7 +34,7 @@ def number(value: float | None) -> str:
 
 def moment(iso: str | None) -> str:
     """A time for people: a space where ISO 8601 has a T."""
-    return UNKNOWN if iso is None else iso.replace("T", " ", 1)
+    return "time unknown" if iso is None else iso.replace("T", " ", 1)
 
 
 def plural(count: int, noun: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from rich.text import Text
 
 from apigw_doctor.diagnosis.verdict import JoinedInvocation, Verdict
-from apigw_doctor.model.terms import ApiType, Boundary, Join, Kind, LimitBasis
+from apigw_doctor.model.terms import ApiType, Boundary, Confidence, Join, Kind, LimitBasis
 from apigw_doctor.reports import bars, digest, text_tables
 from apigw_doctor.reports.escape import ascii_text, one_line
 from apigw_doctor.reports.screen import Screen
@@ -88,11 +88,15 @@ def _answers(screen: Screen, verdict: Verdict, titles: Mapping[str, str]) -> Non
     fix = verdict.fixes[0] if verdict.fixes else None
     saved = f"{titles.get(fix, fix)} ({fix})" if fix else "nothing that is known"
     rest = len(verdict.fixes) - 1
+    near = verdict.kind is Kind.NEAR_LIMIT
     screen.facts(
         (
             ("Whose clock ran out?", _clock(verdict)),
             ("Who spent the time?", _spender(verdict)),
-            ("What would have saved it?", saved + (f"; {rest} more below" if rest > 0 else "")),
+            (
+                "What would save it?" if near else "What would have saved it?",
+                saved + (f"; {rest} more below" if rest > 0 else ""),
+            ),
         ),
         indent=0,
     )
@@ -115,6 +119,8 @@ def _clock(verdict: Verdict) -> str:
 
 
 def _spender(verdict: Verdict) -> str:
+    if verdict.confidence is Confidence.UNDETERMINED:
+        return f"not known from this evidence ({verdict.code})"
     spent = sum(item.duration_ms for item in verdict.segments if item.layer is verdict.layer)
     share = f" with {duration(spent)}" if spent else ""
     if share and verdict.elapsed_ms:
@@ -147,11 +153,10 @@ def _timeline(screen: Screen, verdict: Verdict, glyphs: bars.Glyphs) -> None:
 def _foot(screen: Screen, drawing: bars.Drawing, clock: bars.Clock, width: int, glyphs: bars.Glyphs) -> None:
     """The foot of the clock's line, with what it is on the side where there is room."""
     at = _LEFT + bars.column(clock, drawing, width)
-    told = f"{clock.told} at {exact(clock.at_ms)}"
-    if at + 2 + len(told) <= screen.width:
-        screen.line(f"{' ' * at}{glyphs.foot} {told}", style="bold")
+    if at + 2 + len(clock.told) <= screen.width:
+        screen.line(f"{' ' * at}{glyphs.foot} {clock.told}", style="bold")
     else:
-        screen.line(f"{told:>{max(at - 1, 0)}} {glyphs.foot}", style="bold")
+        screen.line(f"{clock.told:>{max(at - 1, 0)}} {glyphs.foot}", style="bold")
 
 
 def _alternatives(screen: Screen, verdict: Verdict) -> None:

@@ -98,8 +98,23 @@ _SAME = {
 #: A mapping is an access-log record when it names a request and something that only access logs have.
 _IDS = frozenset({"requestId", "extendedRequestId"})
 _TELLING = frozenset(
-    "status responseLatency integrationLatency integrationStatus integration.status integration.error error.responseType"
-    " httpMethod resourcePath routeKey requestTimeEpoch integration.requestId apiId identity.sourceIp eventType".split()
+    [
+        "status",
+        "responseLatency",
+        "integrationLatency",
+        "integrationStatus",
+        "integration.status",
+        "integration.error",
+        "error.responseType",
+        "httpMethod",
+        "resourcePath",
+        "routeKey",
+        "requestTimeEpoch",
+        "integration.requestId",
+        "apiId",
+        "identity.sourceIp",
+        "eventType",
+    ]
 )
 _EMPTY = frozenset({"", "-", "(none)", "null", "none", "None"})
 _MAX_LOOSE_CHARS = 100_000
@@ -251,7 +266,9 @@ class AccessLog:
         return found
 
     def _take(self, context: Context, *, at: float | None, origin: str, text: str) -> bool:
-        if not context.keys() & _IDS and not ({"requestTime", "requestTimeEpoch"} & context.keys() and "status" in context):
+        if not context.keys() & _IDS and not (
+            {"requestTime", "requestTimeEpoch"} & context.keys() and "status" in context
+        ):
             return False
         if len(context.keys() & _TELLING) < (1 if "status" in context else 2):
             return False
@@ -395,10 +412,19 @@ _XML = re.compile(r"<request id=\"([^\"]*)\">(.*?)</request>", re.DOTALL)
 _CSV = re.compile(
     r'([^,\s]+),([^,]*),([^,]*),"?(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})"?,(\w+),([^,]*),([^,]*),(\d{3}|-),([^,]*),([^,\s]+)(?:,([^,\s]+))?(?:,.*)?'
 )
-_CONSOLE_ORDER = (
-    "identity.sourceIp identity.caller identity.user requestTime httpMethod resourcePath protocol status responseLength"
-    " requestId extendedRequestId".split()
-)
+_CONSOLE_ORDER = [
+    "identity.sourceIp",
+    "identity.caller",
+    "identity.user",
+    "requestTime",
+    "httpMethod",
+    "resourcePath",
+    "protocol",
+    "status",
+    "responseLength",
+    "requestId",
+    "extendedRequestId",
+]
 
 
 def _console(values: tuple[str | None, ...]) -> Context:

@@ -154,7 +154,9 @@ class FileReader:
         for row in rows:
             self._payloads.evidence.table(type(row)).append(row)
         self._payloads.evidence.files.append(
-            InputFile(name=self._source.name, bytes_read=len(text), lines=text.count("\n") + 1, kinds=("configuration",))
+            InputFile(
+                name=self._source.name, bytes_read=len(text), lines=text.count("\n") + 1, kinds=("configuration",)
+            )
         )
         return True
 
@@ -323,7 +325,7 @@ class FileReader:
         """A message that a container delimited: its text is whole, whatever it holds."""
         text = message.text
         if json_blocks.starts(text):
-            found, rest = json_blocks.decode_line(0, text)
+            found, _rest = json_blocks.decode_line(0, text)
             read = None
             for document in found:
                 for item in documents.unwrap(document.value):
@@ -458,6 +460,4 @@ def _why_no_row(row: dict[str, str] | None) -> str:
 
 def changed(message: Message, **changes: object) -> Message:
     """A message with some of its fields changed."""
-    return Message(**{field: getattr(message, field) for field in message.__struct_fields__} | changes)  # type: ignore[arg-type]
-
-
+    return Message(**{field: getattr(message, field) for field in message.__struct_fields__} | changes)

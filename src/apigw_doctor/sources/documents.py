@@ -19,12 +19,32 @@ from apigw_doctor.sources import json_blocks
 
 _MAX_DEPTH = 6
 _MESSAGE_KEYS = (
-    "@message", "message", "log", "event", "msg", "content", "body", "_raw", "raw", "text", "line", "textPayload", "data",
+    "@message",
+    "message",
+    "log",
+    "event",
+    "msg",
+    "content",
+    "body",
+    "_raw",
+    "raw",
+    "text",
+    "line",
+    "textPayload",
+    "data",
 )
 _NESTED_KEYS = ("_source", "attributes", "content", "event", "fields", "result", "record", "jsonPayload", "source")
 _TIME_KEYS = ("@timestamp", "timestamp", "time", "eventTimestamp", "date", "ts", "_time", "datetime")
 _GROUP_KEYS = (
-    "logGroup", "logGroupName", "log_group", "log_group_name", "@log_group", "@log", "cloudwatch_log_group", "host", "source",
+    "logGroup",
+    "logGroupName",
+    "log_group",
+    "log_group_name",
+    "@log_group",
+    "@log",
+    "cloudwatch_log_group",
+    "host",
+    "source",
 )
 _STREAM_KEYS = ("logStream", "logStreamName", "log_stream", "log_stream_name", "@log_stream", "@logStream")
 _GROUP_LIKE = re.compile(r"/aws/|API-Gateway-Execution-Logs", re.IGNORECASE)
@@ -174,11 +194,16 @@ def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator
 def _holds_message(value: dict[str, Any], depth: int = 0) -> bool:
     if {"messageType", "logEvents"} & value.keys() or "@message" in value:
         return True
-    if any(isinstance(value.get(key), str) and (is_system_message(value[key]) or value[key][:1] == "{") for key in _MESSAGE_KEYS):
+    if any(
+        isinstance(value.get(key), str) and (is_system_message(value[key]) or value[key][:1] == "{")
+        for key in _MESSAGE_KEYS
+    ):
         return True
     if any(isinstance(value.get(key), str) for key in _MESSAGE_KEYS) and _context(value, Wrapped()).group:
         return True
-    if depth < 2 and any(isinstance(value.get(key), dict) and _holds_message(value[key], depth + 1) for key in _NESTED_KEYS):
+    if depth < 2 and any(
+        isinstance(value.get(key), dict) and _holds_message(value[key], depth + 1) for key in _NESTED_KEYS
+    ):
         return True
     return bool({"requestId", "status"} <= value.keys() or str(value.get("type", "")).startswith("platform."))
 
@@ -247,7 +272,9 @@ def _encoded(value: dict[str, Any]) -> list[Any] | None:
     for record in records:
         if not isinstance(record, dict):
             continue
-        data = record.get("data", (record.get("kinesis") or {}).get("data") if isinstance(record.get("kinesis"), dict) else None)
+        data = record.get(
+            "data", (record.get("kinesis") or {}).get("data") if isinstance(record.get("kinesis"), dict) else None
+        )
         if isinstance(data, str):
             found.extend(_inflate(data) or [])
     return found or None

@@ -42,7 +42,7 @@ class ExecutionLog:
         if match is None:
             return None
         request_id, words = match[1], match[2]
-        if UUID_LIKE.fullmatch(request_id) is None and find_handler(words) is None and not words[:9] == "WebSocket":
+        if UUID_LIKE.fullmatch(request_id) is None and find_handler(words) is None and words[:9] != "WebSocket":
             return None
         if words.startswith("Extended Request Id: "):
             facts = self._requests.extended(request_id, words[21:].strip())
@@ -84,7 +84,7 @@ class TestTranscript:
         started = re.match(rf"Starting execution for request: ({UUID_PATTERN})", words)
         if started and (self._facts is None or self._facts.get("request_id") not in (None, started[1])):
             self._facts = self._requests.of_line(started[1])
-        if self._facts is None or (self._facts.get("completed_at") or self._facts.get("status")) and _opens(words):
+        if self._facts is None or ((self._facts.get("completed_at") or self._facts.get("status")) and _opens(words)):
             self._facts = self._requests.anonymous(f"test:{at}:{zlib.crc32(words.encode()):x}")
         facts = self._facts
         if started and facts.get("request_id") is None:

@@ -113,7 +113,7 @@ class Block:
                     break
             else:
                 return
-        if self._depth != 2 or not self.lines[-1].strip().rstrip(",") in ("}", "]"):
+        if self._depth != 2 or self.lines[-1].strip().rstrip(",") not in ("}", "]"):
             return
         text = "\n".join(self.lines).rstrip().rstrip(",")
         self._decode_piece(f"[{text}]")
@@ -126,6 +126,7 @@ class Block:
             self.broken = True
             return
         outer = {
-            match[1]: match[2] for match in re.finditer(r'"(logGroup|logStream|messageType|owner)"\s*:\s*"([^"]*)"', self._head)
+            match[1]: match[2]
+            for match in re.finditer(r'"(logGroup|logStream|messageType|owner)"\s*:\s*"([^"]*)"', self._head)
         }
         self.documents.append(Document(self.number, outer | {self._streaming or "events": elements}, ""))

@@ -13,7 +13,8 @@ from apigw_doctor.model.ids import function_from_group
 from apigw_doctor.sources import client, cloudfront, configuration, load_balancer, xray
 from apigw_doctor.sources.access_log import AccessLog
 from apigw_doctor.sources.execution_log import ExecutionLog, TestTranscript
-from apigw_doctor.sources.lambda_log import LambdaLog, Where
+from apigw_doctor.sources.lambda_log import LambdaLog
+from apigw_doctor.sources.lambda_words import Where
 from apigw_doctor.sources.requests import Requests
 
 
@@ -176,7 +177,7 @@ def _same(row: object, known: object) -> bool:
     )
 
 
-def _named(row: LambdaInvocation, names: set[str | None]) -> LambdaInvocation:
+def _named(row: LambdaInvocation, names: set[str]) -> LambdaInvocation:
     """Give an unnamed invocation the function whose full name stands in its file's name."""
     if row.function is not None or not row.cites:
         return row
@@ -196,5 +197,3 @@ def _delimited(text: str, name: str) -> bool:
             return True
         at = text.find(name, at + 1)
     return False
-
-

@@ -131,7 +131,9 @@ def _row(facts: Facts) -> GatewayRequest:
     values = {field: value for field, value in facts.items() if field in _FIELDS}
     values["cites"] = tuple(facts.get("cites", ()))
     from_start = facts.get("saw_info") or facts.get("saw_trace") or facts.get("authorizer_started_at")
-    coarse = values.get("arrived_at") is None or values.get("arrived_within_ms", 1.0) > facts.get("line_resolution_ms", 1.0)
+    coarse = values.get("arrived_at") is None or values.get("arrived_within_ms", 1.0) > facts.get(
+        "line_resolution_ms", 1.0
+    )
     if coarse and from_start and facts.get("log_first_at") is not None:  # at ERROR level the first line is the failure
         values["arrived_at"] = facts["log_first_at"]
         values["arrived_within_ms"] = facts.get("line_resolution_ms", 1.0)

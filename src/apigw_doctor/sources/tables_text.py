@@ -14,7 +14,19 @@ Row = dict[str, str]
 
 #: A header must name one of these columns to be believed.
 _KNOWN = frozenset(
-    "@timestamp @message timestamp message @logStream @log @requestId @duration @type @ingestionTime @entity".split()
+    [
+        "@timestamp",
+        "@message",
+        "timestamp",
+        "message",
+        "@logStream",
+        "@log",
+        "@requestId",
+        "@duration",
+        "@type",
+        "@ingestionTime",
+        "@entity",
+    ]
 )
 _RULE = re.compile(r"\|?[\s:|-]*-{3,}[\s:|-]*\|?")
 _CELL = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.DOTALL | re.IGNORECASE)
@@ -63,8 +75,10 @@ def _is_header(names: list[str]) -> bool:
 def looks_like_access_header(line: str) -> bool:
     """A CSV header of access-log fields (Insights export of displayed fields)."""
     names = line.strip().strip('"').replace('"', "").split(",")
-    return len(names) > 2 and all(re.fullmatch(r"[@\w.]{1,60}", name) for name in names) and not any(
-        name.isdigit() for name in names
+    return (
+        len(names) > 2
+        and all(re.fullmatch(r"[@\w.]{1,60}", name) for name in names)
+        and not any(name.isdigit() for name in names)
     )
 
 

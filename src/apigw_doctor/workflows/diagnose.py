@@ -106,7 +106,14 @@ def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
         return places.most_common(1)[0][0]
     if evidence.requests:
         row = evidence.requests[0]
-        return Place(api_type=row.api_type, api_id=row.api_id, stage=row.stage, method=row.method, route=row.route, function=row.function)
+        return Place(
+            api_type=row.api_type,
+            api_id=row.api_id,
+            stage=row.stage,
+            method=row.method,
+            route=row.route,
+            function=row.function,
+        )
     return Place()
 
 
@@ -188,7 +195,9 @@ def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tu
     if not failed:
         return _quiet_headline(evidence, near, findings)
     timed_out = sum(verdict.timed_out for verdict in failed)
-    what = f"{len(failed)} of {requests} requests failed" if requests else _plural(len(failed), "invocation") + " failed"
+    what = (
+        f"{len(failed)} of {requests} requests failed" if requests else _plural(len(failed), "invocation") + " failed"
+    )
     cause, count = Counter(verdict.cause for verdict in failed).most_common(1)[0]
     example = _best([verdict for verdict in failed if verdict.cause == cause])
     share = "all" if count == len(failed) and count > 1 else f"{count}"

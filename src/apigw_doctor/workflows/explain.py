@@ -5,5 +5,5 @@ def names():
     return []
 
 
-def page(code):
+def page(code) -> None:
     return None
