@@ -1,0 +1,73 @@
+"""NET103 blocked-target."""
+
+import re
+
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
+from apigw_doctor.diagnosis.rule import Answer, Cause, rule
+from apigw_doctor.diagnosis.signs import without_invocation
+from apigw_doctor.diagnosis.stalls import all_text, call_of, concerns_stall, stalled_until_the_end
+from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import Confidence, Layer
+
+_CONNECT = re.compile(
+    r"(?i)Handshake inactivity timeout|connect ETIMEDOUT|ConnectTimeout|connect timed? ?out|connection timed out"
+    r"|EHOSTUNREACH|ENETUNREACH|No route to host|Network is unreachable|could not connect"
+)
+_CONNECTING = re.compile(r"(?i)\b(?:connect(?:ing|ion)?|opening|handshake)\b")
+_LEAST = 1
+
+
+@rule(
+    "NET103",
+    "blocked-target",
+    layer=Layer.NETWORK,
+    specificity=52,
+    fixes=("network-path", "client-timeouts"),
+    references=("https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-networking.html",),
+)
+def blocked_target(
+    clocks: Clocks,
+    pairing: Pairing,
+    surroundings: Surroundings,
+    request: GatewayRequest | None,
+    invocation: LambdaInvocation | None,
+    silence: Silence | None,
+) -> Answer:
+    """One target never let the function in, while others answered.
+
+    ## What it finds
+    A security group, a network ACL or a missing route between the function and one database or service:
+    connecting to it hangs, every time, and nothing else does.
+
+    ## How it decides
+    The silence follows the start of a connection; no such line in the whole log was ever followed by
+    anything; calls to other targets did return. Or the log says in words that the connection timed out.
+
+    ## What would mislead it
+    If the same connection came up in other requests this one call stalled (DEP101). If every call hangs
+    there is no way out at all (NET102). Waiting for a pooled connection is DEP105.
+
+    ## What to do
+    Check the target's security group, the subnet's network ACLs and the route; set a connect timeout.
+    """
+    if not concerns_stall(clocks, request, invocation):
+        return None
+    if invocation is None:
+        return without_invocation(request, pairing)
+    if silence is None or not stalled_until_the_end(silence, clocks) or surroundings.same_target_returned:
+        return None
+    call = call_of(silence) or " ".join(silence.last_line.split())[:80]
+    said = _CONNECT.search(all_text(None, invocation))
+    never = surroundings.same_target_stalled >= _LEAST and surroundings.other_targets_returned > 0
+    if not ((never and _CONNECTING.search(silence.last_line)) or (said and _CONNECTING.search(silence.last_line))):
+        return None
+    tried = surroundings.same_target_stalled + 1
+    return Cause(
+        summary=(
+            f"blocked target: '{call}' never got through in {tried} of {tried} tries ({silence.duration_ms:.0f} ms here)"
+            + (f"; {surroundings.other_targets_returned} calls to other targets returned" if never else "")
+        ),
+        confidence=Confidence.LIKELY if never else Confidence.POSSIBLE,
+        spent_ms=silence.duration_ms,
+        why_not=(("stalled-call", "no call to this target ever returned"),),
+    )

@@ -1,0 +1,64 @@
+"""NET104 dns-stall."""
+
+import re
+
+from apigw_doctor.attribution.timeline import Clocks, Pairing
+from apigw_doctor.diagnosis.rule import Answer, Cause, rule
+from apigw_doctor.diagnosis.signs import without_invocation
+from apigw_doctor.diagnosis.stalls import all_text, concerns_stall
+from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
+
+_WORDS = re.compile(
+    r"EAI_AGAIN|UnknownHost\w*|Temporary failure in name resolution|getaddrinfo ENOTFOUND|Name or service not known"
+    r"|NameResolutionError|Could not resolve host|nodename nor servname|gaierror|ENOTFOUND"
+)
+
+
+@rule(
+    "NET104",
+    "dns-stall",
+    layer=Layer.NETWORK,
+    specificity=56,
+    fixes=("network-path", "client-timeouts"),
+    references=("https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html",),
+)
+def dns_stall(
+    clocks: Clocks, pairing: Pairing, request: GatewayRequest | None, invocation: LambdaInvocation | None
+) -> Answer:
+    """A name could not be resolved, so the call was never even made.
+
+    ## What it finds
+    Look-ups that hang or fail: a resolver that is blocked by a security group, overrun, or asked for a name
+    that does not exist.
+
+    ## How it decides
+    The log names it: `EAI_AGAIN`, `UnknownHostException`, "Temporary failure in name resolution" and their
+    like. `proven` when a timer fired after it, `likely` when the function answered with the error itself.
+
+    ## What would mislead it
+    A call that hangs after the name was resolved is the network or the target (NET102, NET103, DEP101).
+    A look-up error that the function caught and survived may have nothing to do with the failure.
+
+    ## What to do
+    Check the VPC's DNS settings, the security group towards the resolver and the name; cache look-ups.
+    """
+    failing = clocks.kind is Kind.FAILED and clocks.boundary in (Boundary.NONE, Boundary.UNKNOWN)
+    timed = concerns_stall(clocks, request, invocation)
+    if not timed and not failing:
+        return None
+    match = _WORDS.search(all_text(request, invocation))
+    if match is None:
+        return without_invocation(request, pairing) if timed and invocation is None else None
+    line = next((row for row in (invocation.lines if invocation else ()) if match[0] in row.text), None)
+    times = sum(match[0] in row.text for row in (invocation.lines if invocation else ()))
+    return Cause(
+        summary=(
+            f"name resolution failed: {match[0]}"
+            + (f", {times} times" if times > 1 else "")
+            + ("" if timed else "; the function answered with the error, no timer fired")
+        ),
+        confidence=Confidence.PROVEN if timed else Confidence.LIKELY,
+        cites=(Cite(origin=line.origin, text=line.text),) if line else (),
+        why_not=(("stalled-call", "the name was never resolved, so no call was made"),),
+    )

@@ -1,0 +1,65 @@
+"""EDG101 edge-timeout."""
+
+from apigw_doctor.attribution.timeline import Clocks
+from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
+from apigw_doctor.evidence.tables import EdgeRequest, GatewayRequest
+from apigw_doctor.limits.table import value
+from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
+
+_GATEWAY_TIMEOUT = 504
+_ABOUT_MS = 1000.0
+_FAILED = 500
+
+
+@rule(
+    "EDG101",
+    "edge-timeout",
+    layer=Layer.EDGE,
+    specificity=72,
+    fixes=("edge-timeout", "async-conversion"),
+    references=("https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html",),
+)
+def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeRequest | None) -> Answer:
+    """The distribution in front gave up before the gateway did.
+
+    ## What it finds
+    A CloudFront distribution (30 s by default) before an API whose limit was raised, or whose authorizer
+    adds to it: the viewer has a 504 from the edge, the gateway finishes later.
+
+    ## How it decides
+    The edge's log holds a 504 at about its own timer, and the gateway's evidence for the same request shows
+    an answer, or no failure of its own. The two are joined by time and path, so this is at most `likely`.
+
+    ## What would mislead it
+    An edge-optimised API always carries CloudFront's headers, also for the gateway's own 504. An edge that
+    merely passed on the gateway's 504 has the gateway's time, not its own.
+
+    ## What to do
+    Set the origin response timeout above the API's limit (up to 120 s), or make the work asynchronous.
+    """
+    if clocks.kind is not Kind.FAILED or edge is None or edge.status != _GATEWAY_TIMEOUT:
+        return None
+    if clocks.boundary is Boundary.INTEGRATION_TIMEOUT:
+        return None
+    taken = edge.time_taken_ms
+    if taken is None:
+        return NotDecidable(missing=("time-taken in the CloudFront log",))
+    known = request is not None and (request.status is not None and request.status < _FAILED)
+    timer = value("cloudfront-origin-response")
+    at_default = abs(taken - timer) <= _ABOUT_MS
+    from_origin = request is not None and request.status == _GATEWAY_TIMEOUT and bool(request.api_id)
+    if from_origin or not (known or at_default):
+        return None
+    whole = round(taken / 1000.0) * 1000.0
+    later = ""
+    if request is not None and known and clocks.elapsed_ms is not None:
+        later = f"; the gateway answered {request.status} after {clocks.elapsed_ms:.0f} ms"
+    return Cause(
+        summary=f"edge timeout: CloudFront gave up after {taken:.0f} ms{later}",
+        boundary=Boundary.EDGE_TIMEOUT,
+        timer_ms=timer if at_default else whole,
+        confidence=Confidence.LIKELY if known and at_default else Confidence.POSSIBLE,
+        spent_ms=taken,
+        cites=edge.cites,
+        why_not=(("backend-slower-than-limit", "the gateway itself did not time out"),),
+    )

@@ -1,0 +1,88 @@
+"""DEP101 stalled-call."""
+
+from apigw_doctor.attribution.calls import names_call, names_incoming
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
+from apigw_doctor.diagnosis.rule import Answer, Cause, rule
+from apigw_doctor.diagnosis.signs import is_finished_line, without_invocation
+from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, lone_boundary, stalled_until_the_end
+from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import Confidence, Layer
+
+_NEARLY_ALL = 0.8
+
+
+@rule(
+    "DEP101",
+    "stalled-call",
+    layer=Layer.DEPENDENCY,
+    specificity=40,
+    fixes=("client-timeouts", "retry-transient", "keep-alive"),
+    references=("https://repost.aws/knowledge-center/lambda-function-retry-timeout-sdk",),
+)
+def stalled_call(
+    clocks: Clocks,
+    pairing: Pairing,
+    surroundings: Surroundings,
+    request: GatewayRequest | None,
+    invocation: LambdaInvocation | None,
+    silence: Silence | None,
+) -> Answer:
+    """The function started one call to something outside, and nothing came back until it was cut or killed.
+
+    ## What it finds
+    The commonest signature of all: a log line that starts an outbound call, then silence until the end. A
+    client without a short read timeout (botocore waits 60 s, axios for ever) spends the whole budget on it.
+
+    ## How it decides
+    The longest stretch without a line reaches the kill or passes the cut, and the line before it names a
+    call. `proven` when that stretch is nearly the whole run and the line names a call beyond doubt.
+
+    ## What would mislead it
+    A finished result before the silence is an event loop that does not drain (FUN103). A line that only says
+    that a request came in names no call: then this is merely `possible`. Where no call to the target ever
+    succeeded it is the network (NET102, NET103); several equal gaps are retries (DEP102).
+
+    ## What to do
+    Set connect and read timeouts on the client named in the evidence, so that one attempt and one retry fit
+    into the gateway's limit; log the end of every call.
+    """
+    if not concerns_stall(clocks, request, invocation):
+        return None
+    if invocation is None:
+        return without_invocation(request, pairing)
+    if silence is None or not stalled_until_the_end(silence, clocks) or is_finished_line(silence.last_line):
+        return None
+    call = call_of(silence)
+    if call is None or names_incoming(silence.last_line) or silence.last_line == "START":
+        return _only_possible(silence, call)
+    share = silence.duration_ms / max(invocation.duration_ms or silence.duration_ms, 1.0)
+    sure = share >= _NEARLY_ALL and names_call(silence.last_line) and silence.next_line is None
+    returned = surroundings.same_target_returned
+    boundary, timer_ms = lone_boundary(clocks, request, invocation)
+    return Cause(
+        boundary=boundary,
+        timer_ms=timer_ms,
+        summary=(
+            f"stalled call: after '{call}' nothing was logged for {silence.duration_ms:.0f} ms"
+            f" until the {'kill' if silence.next_line is None else 'end'}"
+            + (f"; {returned} other such call{'s' if returned != 1 else ''} did return" if returned else "")
+        ),
+        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
+        spent_ms=silence.duration_ms,
+        cites=(Cite(origin=silence.last_origin, text=silence.last_line),),
+        why_not=(("function-hung", "the last line before the silence names the call"),),
+    )
+
+
+def _only_possible(silence: Silence, call: str | None) -> Answer:
+    if silence.last_line in ("START", "END"):
+        return None
+    return Cause(
+        summary=(
+            f"perhaps a stalled call: the function was silent for {silence.duration_ms:.0f} ms after"
+            f" '{' '.join(silence.last_line.split())[:80]}', which names no call"
+        ),
+        confidence=Confidence.POSSIBLE,
+        spent_ms=silence.duration_ms,
+        cites=(Cite(origin=silence.last_origin, text=silence.last_line),),
+    )
