@@ -1,18 +1,41 @@
-"""Words in application lines: the start of an outbound call, and a finished result.
+"""Words in application lines: a call to something outside, its return, an incoming request.
 
-These recognise how libraries and people log; they never decide alone.
+These recognise how libraries and people log; no rule decides by them alone.
+
+>>> names_call("dynamodb GetItem table=orders"), names_call("dynamodb GetItem table=orders -> 200")
+(True, False)
+>>> names_call("search index: GET /orders/_search"), names_call("Received GET /orders/42"), names_call("GET /orders/42")
+(True, False, False)
+>>> names_call("Making HEAD request to vpc-index"), names_call("writing sheet 1 of 3"), names_call("loading basket 7")
+(True, False, False)
 """
 
 import re
 
-_CALL = re.compile(
-    r"(?i)\b(?:GET|POST|PUT|PATCH|DELETE|HEAD)\b[^\n]{0,30}\bhttps?://|\bmaking \w* ?(?:\w+ )?(?:request|call)\b"
-    r"|\b(?:calling|querying|invoking|fetching|connecting|requesting|loading|reading|writing|sending|executing|running|waiting)\b"
-    r"|\b(?:call|query|request|connect|connection|invoke|fetch|scan|lookup|publish|select|insert|update) (?:to|for|from|on|against|into)\b"
-    r"|starting new https? connection|\bhttps?://|\bSELECT\b.+\bFROM\b|\bdynamodb|\.amazonaws\.com|\b(?:GetItem|PutItem|Query|Scan|Invoke|StartQuery)\b"
+_METHOD = r"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
+_SERVICES = (
+    r"dynamodb|s3|sqs|sns|ssm|kms|sts|secrets ?manager|parameter ?store|rds|aurora|redshift|athena|bedrock|cognito|kinesis"
+    r"|event ?bridge|step ?functions|opensearch|elastic ?search|elasticache|redis|memcached|valkey|postgres(?:ql)?|mysql|mariadb"
+    r"|oracle|mongo(?:db)?|documentdb|neptune|kafka|msk|rabbitmq|ldap|smtp|database|the db|upstream|downstream"
+)
+_OPERATION = (
+    r"(?:Get|Put|List|Describe|Batch|Query|Scan|Invoke|Send|Publish|Create|Update|Delete|Start|Head|Copy|Receive|Post|Assume|Decrypt"
+    r"|Encrypt|Upload|Download|Transact)[A-Z][A-Za-z]+"
+)
+_TARGET = re.compile(
+    rf"https?://|\b{_OPERATION}\b|(?i:\b(?:{_SERVICES})\b)|\bS(?:ELECT|elect)\b.+\b(?:FROM|from)\b|\.amazonaws\.com|\b{_METHOD} request\b"
+    rf"|\w[\w -]*[:>] ?{_METHOD} /|(?i:\b(?:making|sending|starting|opening|awaiting)\b.{{0,40}}\b(?:request|call|connection|query)\b)"
+    r"|(?i:\b(?:calling|querying|invoking|fetching|connecting|requesting|contacting|polling|publishing|dialing)\b)"
+    r"|(?i:\b(?:call|query|request|connect|connection|invoke|fetch|lookup|publish|post|send|write|read)(?:ing)? (?:to|from|on|against)\b)"
+    r"|(?i:\bwaiting for\b)"
 )
 _INCOMING = re.compile(
-    r"(?i)\b(?:received|incoming|handling|processing) (?:\w+ ){0,2}(?:request|event)\b|\bevent(?: received)?\s*[:=]"
+    rf"(?i:\b(?:received|incoming|handling|processing|serving)\b.{{0,40}}\b(?:request|event)\b)|(?i:received) {_METHOD}\b"
+    rf"|(?i:\bevent(?: received)?\s*[:=])|^{_METHOD} /"
+)
+_RETURN = re.compile(
+    r"(?i)-> ?\S+\s*$|\b\d{3} in [\d.]+ ?m?s\b|\bok\b|\btook\b|\breturned\b|\bdone\b|\bfinished\b|\bcompleted\b|\bsucceeded\b"
+    r"|\bconnected\b|\b(?:response|answer|reply)\b.{0,30}\b[1-5]\d\d\b|\breceived (?:response|answer|reply)\b|\b(?:got|received) \d+\b"
 )
 _FINISHED = re.compile(
     r"(?i)\b(?:finished|completed|complete|done|returning|returned|response sent|success|succeeded|result)\b|\bstatusCode\b|\bresponse\s*[:={]"
@@ -20,25 +43,35 @@ _FINISHED = re.compile(
 _VARIABLE = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d+(?:\.\d+)?|'[^']{0,80}'|\"[^\"]{0,80}\""
 )
+#: Longer lines are cut before they are looked at.
+_LOOK_CHARS = 400
+
+
+def mentions_target(text: str) -> bool:
+    """The line speaks of something outside the function, be it a call or its return."""
+    return _TARGET.search(text[:_LOOK_CHARS]) is not None and not names_incoming(text)
 
 
 def names_call(text: str) -> bool:
     """The line announces a call to something outside the function."""
-    return _CALL.search(text) is not None and _INCOMING.search(text) is None
+    return mentions_target(text) and not reports_return(text)
+
+
+def reports_return(text: str) -> bool:
+    """The line says that a call came back."""
+    return _RETURN.search(text[:_LOOK_CHARS]) is not None
 
 
 def names_incoming(text: str) -> bool:
     """The line only says that the request arrived."""
-    return _INCOMING.search(text) is not None
+    return _INCOMING.search(text[:_LOOK_CHARS]) is not None
 
 
 def names_result(text: str) -> bool:
     """The line reports a finished result."""
-    return _FINISHED.search(text) is not None and not (
-        _CALL.search(text) and not re.search(r"(?i)statusCode|done|finished|completed|return", text)
-    )
+    return _FINISHED.search(text[:_LOOK_CHARS]) is not None
 
 
 def shape(text: str) -> str:
     """The line without what varies from call to call, to compare calls with one another."""
-    return _VARIABLE.sub("#", text)[:80].strip().lower()
+    return _VARIABLE.sub("#", text[:_LOOK_CHARS])[:80].strip().lower()

@@ -17,6 +17,8 @@ from apigw_doctor.model.terms import Outcome
 _SLOW_SHARE = 0.5
 _STALL_SHARE = 0.5
 _NEXT = 3
+#: Requests that arrive together begin within this time of one another.
+_SOON_MS = 500.0
 
 
 class _Function(msgspec.Struct):
@@ -117,7 +119,7 @@ def _function(found: Surroundings, function: _Function, own: LambdaInvocation) -
         same_function_max_ms=durations[-1] if durations else None,
         idle_before_ms=begun - before[-1] if begun is not None and before else None,
         fast_afterwards=None if not following else not any(_slow(row, own) for row in following),
-        concurrency=_running(function.begins, function.ends, begun) if begun is not None else None,
+        concurrency=_running(function.begins, function.ends, begun + _SOON_MS) if begun is not None else None,
         usual_concurrency=function.usual_concurrency,
         always_silent_after_last_line=function.always_silent,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.evidence.tables import AppLine, Cite, InitReport
-from apigw_doctor.model.ids import UUID_PATTERN, trace_root
+from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
 from apigw_doctor.model.times import parse_time
 from apigw_doctor.sources.lambda_stream import LINE_CHARS, Invocations, append_time, cite
 from apigw_doctor.sources.lambda_words import Where, by_extension, number_of, take_spans, take_status, text_of
@@ -53,6 +53,8 @@ class LambdaEvents:
         metrics = record.get("metrics") if isinstance(record.get("metrics"), dict) else {}
         if isinstance(record.get("functionName"), str):
             self.functions[where.stream_key] = record["functionName"]
+        elif isinstance(record.get("functionArn"), str) and (name := function_from_uri(record["functionArn"])[0]):
+            where = msgspec.structs.replace(where, function=where.function or name)
         request_id = record.get("requestId")
         if isinstance(request_id, str):
             self._invocation_event(kind, request_id, record, metrics or {}, where)

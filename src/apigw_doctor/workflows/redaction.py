@@ -10,7 +10,7 @@ from apigw_doctor.diagnosis.verdict import Diagnosis
 from apigw_doctor.evidence.redact import Anonymizer, clean_terminal, redact
 
 #: Fields that hold our own words or fixed terms, and commands that must stay whole.
-_OURS = frozenset({"schema", "code", "name", "cause", "id", "confidence", "boundary", "layer", "remedy", "command"})
+_OURS = frozenset({"schema", "code", "cause", "id", "confidence", "boundary", "layer", "remedy", "command"})
 
 
 def redacted(diagnosis: Diagnosis, *, secrets_out: bool = True, anonymous: bool = False) -> Diagnosis:

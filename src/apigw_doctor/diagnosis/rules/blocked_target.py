@@ -14,6 +14,8 @@ _CONNECT = re.compile(
     r"|EHOSTUNREACH|ENETUNREACH|No route to host|Network is unreachable|could not connect"
 )
 _CONNECTING = re.compile(r"(?i)\b(?:connect(?:ing|ion)?|opening|handshake)\b")
+#: Waiting for one's turn is no connecting.
+_QUEUE = re.compile(r"(?i)waiting for|acquir|pool")
 _LEAST = 1
 
 
@@ -55,6 +57,8 @@ def blocked_target(
     if invocation is None:
         return without_invocation(request, pairing)
     if silence is None or not stalled_until_the_end(silence, clocks) or surroundings.same_target_returned:
+        return None
+    if _QUEUE.search(silence.last_line):
         return None
     call = call_of(silence) or " ".join(silence.last_line.split())[:80]
     said = _CONNECT.search(all_text(None, invocation))

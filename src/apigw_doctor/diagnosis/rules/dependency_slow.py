@@ -2,7 +2,7 @@
 
 import re
 
-from apigw_doctor.attribution.calls import names_call
+from apigw_doctor.attribution.calls import mentions_target
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Trace
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import known_not_lambda, without_invocation
@@ -119,7 +119,7 @@ def _told(invocation: LambdaInvocation, silence: Silence | None, least_ms: float
         if (
             spent is not None
             and spent > least_ms
-            and names_call(line.text)
+            and mentions_target(line.text)
             and spent <= 1.1 * (invocation.duration_ms or spent)
         ):
             return " ".join(line.text.split())[:80], spent, line

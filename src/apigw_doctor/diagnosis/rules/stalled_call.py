@@ -1,9 +1,9 @@
 """DEP101 stalled-call."""
 
-from apigw_doctor.attribution.calls import names_call, names_incoming
+from apigw_doctor.attribution.calls import names_call, names_incoming, reports_return
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
-from apigw_doctor.diagnosis.signs import is_finished_line, without_invocation
+from apigw_doctor.diagnosis.signs import is_finished_line, is_killed, without_invocation
 from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, lone_boundary, stalled_until_the_end
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
@@ -50,11 +50,15 @@ def stalled_call(
         return None
     if invocation is None:
         return without_invocation(request, pairing)
+    if silence is None and is_killed(invocation):
+        return _without_times(invocation)
     if silence is None or not stalled_until_the_end(silence, clocks) or is_finished_line(silence.last_line):
         return None
+    if silence.next_line is not None:
+        return None  # it came to its end in time of its own: slow, not stalled
     call = call_of(silence)
-    if call is None or names_incoming(silence.last_line) or silence.last_line == "START":
-        return _only_possible(silence, call)
+    if call is None:
+        return _only_possible(silence)
     share = silence.duration_ms / max(invocation.duration_ms or silence.duration_ms, 1.0)
     sure = share >= _NEARLY_ALL and names_call(silence.last_line) and silence.next_line is None
     returned = surroundings.same_target_returned
@@ -74,8 +78,22 @@ def stalled_call(
     )
 
 
-def _only_possible(silence: Silence, call: str | None) -> Answer:
-    if silence.last_line in ("START", "END"):
+def _without_times(invocation: LambdaInvocation) -> Answer:
+    """Without the times of START and END only the order of lines is known, and the last one names the call."""
+    lines = [line for line in invocation.lines if not line.extension]
+    if not lines or invocation.finished_at is not None or not names_call(lines[-1].text):
+        return None
+    call = " ".join(lines[-1].text.split())[:80]
+    return Cause(
+        summary=f"stalled call: '{call}' is the last line before the function was killed (the log has no times of START and END)",
+        confidence=Confidence.LIKELY,
+        cites=(Cite(origin=lines[-1].origin, text=lines[-1].text),),
+        why_not=(("function-hung", "the last line names the call"),),
+    )
+
+
+def _only_possible(silence: Silence) -> Answer:
+    if silence.last_line == "START" or names_incoming(silence.last_line) or reports_return(silence.last_line):
         return None
     return Cause(
         summary=(
