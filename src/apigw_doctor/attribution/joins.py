@@ -4,6 +4,7 @@ Lambda request id; X-Ray trace root; the gateway's id in the function's own log;
 where exactly one invocation fits, the time window. Two that fit are no join.
 """
 
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from statistics import median
@@ -42,6 +43,14 @@ class Joiner:
         self._known_functions = {row.function for row in evidence.invocations} | {
             row.function for row in evidence.requests if row.function
         }
+        self._by_begin = sorted(
+            (row for row in evidence.invocations if row.begun_at is not None), key=lambda row: row.begun_at or 0.0
+        )
+        self._begins = [row.begun_at or 0.0 for row in self._by_begin]
+        self._spans = _spans(evidence.invocations)
+        self._one_function = len(self._known_functions - {None}) <= 1 and (
+            len({row.function for row in evidence.invocations}) <= 1
+        )
         self._taken: dict[str, str] = {}
         self.by_id: dict[str, Joined] = {}
         for request in evidence.requests:
@@ -96,7 +105,7 @@ class Joiner:
         """Join what ids could not, where exactly one invocation fits; keyed by the request's key."""
         fitting: dict[str, list[LambdaInvocation]] = {}
         for request, clocks in open_requests:
-            fitting[request.key] = [row for row in self._free() if self._fits(row, request, clocks)]
+            fitting[request.key] = self._fitting(request, clocks)
         sole = Counter(rows[0].request_id for rows in fitting.values() if len(rows) == 1)
         results: dict[str, Joined] = {}
         for request, clocks in open_requests:
@@ -114,15 +123,18 @@ class Joiner:
 
     def candidate_ids(self, open_requests: list[tuple[GatewayRequest, Clocks]]) -> set[str]:
         """Invocations that fit some request by time, joined or not."""
-        return {
-            row.request_id
-            for request, clocks in open_requests
-            for row in self._free()
-            if self._fits(row, request, clocks)
-        }
+        return {row.request_id for request, clocks in open_requests for row in self._fitting(request, clocks)}
 
-    def _free(self) -> Iterable[LambdaInvocation]:
-        return (row for row in self._invocations if row.request_id not in self._taken)
+    def _fitting(self, request: GatewayRequest, clocks: Clocks) -> list[LambdaInvocation]:
+        """Free invocations that fit, looked for around the request's arrival only."""
+        arrived = _arrival(request, clocks)
+        if arrived is None:
+            return []
+        skew = self.skew_ms or 0.0
+        low = bisect_left(self._begins, arrived - BEFORE_MS + skew)
+        high = bisect_right(self._begins, _latest(request, clocks, arrived) + skew)
+        near = self._by_begin[low:high]
+        return [row for row in near if row.request_id not in self._taken and self._fits(row, request, clocks)]
 
     def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
         arrived, begun = _arrival(request, clocks), row.begun_at
@@ -130,10 +142,7 @@ class Joiner:
             return False
         if request.trace_id and row.trace_id and request.trace_id != row.trace_id:
             return False
-        begun -= self.skew_ms or 0.0
-        slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
-        latest = arrived + AFTER_MS + (clocks.authorizer_ms or 0.0) + slack
-        if not arrived - BEFORE_MS <= begun <= latest or not self._same_function(row, request):
+        if not self._same_function(row, request):
             return False
         return self._end_agrees(row, request, clocks)
 
@@ -152,21 +161,35 @@ class Joiner:
     def _same_function(self, row: LambdaInvocation, request: GatewayRequest) -> bool:
         if row.function is not None and request.function is not None:
             return row.function == request.function
-        named = self._known_functions - {None}
-        files = {item.function for item in self._invocations}
-        return len(named) <= 1 and len(files) <= 1
+        return self._one_function
 
     def _covers(self, request: GatewayRequest, clocks: Clocks) -> bool:
         """The Lambda log has lines of this function around the time of the request."""
         arrived = _arrival(request, clocks)
-        times = [
-            row.started_at
-            for row in self._invocations
-            if row.started_at is not None and self._same_function(row, request)
-        ]
-        if not times:
+        spans = [self._spans[name] for name in (request.function, None) if name in self._spans]
+        if request.function is None or (self._one_function and not spans):
+            spans = list(self._spans.values())
+        if not spans:
             return False
-        return arrived is None or min(times) - _COVER_MARGIN_MS <= arrived <= max(times) + _COVER_MARGIN_MS
+        return arrived is None or any(
+            low - _COVER_MARGIN_MS <= arrived <= high + _COVER_MARGIN_MS for low, high in spans
+        )
+
+
+def _latest(request: GatewayRequest, clocks: Clocks, arrived: float) -> float:
+    """The last moment at which the request's invocation may begin."""
+    slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
+    return arrived + AFTER_MS + (clocks.authorizer_ms or 0.0) + slack
+
+
+def _spans(rows: list[LambdaInvocation]) -> dict[str | None, tuple[float, float]]:
+    """First and last START of every function."""
+    spans: dict[str | None, tuple[float, float]] = {}
+    for row in rows:
+        if row.started_at is not None:
+            low, high = spans.get(row.function, (row.started_at, row.started_at))
+            spans[row.function] = (min(low, row.started_at), max(high, row.started_at))
+    return spans
 
 
 def _arrival(request: GatewayRequest, clocks: Clocks) -> float | None:

@@ -1,6 +1,5 @@
 """The longest stretch without a line inside an invocation: the commonest signature of a stalled call."""
 
-
 from itertools import pairwise
 
 from apigw_doctor.attribution.timeline import Silence

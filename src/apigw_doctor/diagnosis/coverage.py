@@ -49,7 +49,8 @@ def _lambda(evidence: Evidence, place: Place) -> Coverage:
     kind = EvidenceKind.LAMBDA_LOG
     rows = evidence.invocations
     if not rows:
-        command = f"aws logs filter-log-events --log-group-name /aws/lambda/{place.function_name} --start-time MS --end-time MS"
+        group = f"/aws/lambda/{place.function_name}"
+        command = f"aws logs filter-log-events --log-group-name {group} --start-time MS --end-time MS > lambda.json"
         return _row(kind, "absent", "none given: who spent the time behind the gateway cannot be told", command)
     functions = sorted({row.function for row in rows if row.function})
     named = (

@@ -75,7 +75,8 @@ def _retry_storms(rows: Rows) -> list[Finding]:
             "The same client sends the same request again about every timeout",
             int(row["n"]),
             f"{row['method'] or 'requests'} {row['target'] or ''} from {row['client_ip']}: {row['n']} failures,"
-            f" {row['spacing_ms'] / 1000:.1f} s apart - one root cause, {row['n']} victims; each retry starts the work again",
+            f" {row['spacing_ms'] / 1000:.1f} s apart - one root cause, {row['n']} victims;"
+            " each retry starts the work again",
         )
         for row in rows
     ]

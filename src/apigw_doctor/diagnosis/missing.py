@@ -65,7 +65,8 @@ def _gateway(timeline: Timeline, request: GatewayRequest, place: Place) -> list[
 def _lambda_log(timeline: Timeline, request: GatewayRequest, place: Place) -> Missing:
     group = f"/aws/lambda/{place.function or 'FUNCTION'}"
     if timeline.pairing.candidates > 1:
-        reason = f"{timeline.pairing.candidates} invocations fit this request by time; an id in the log would tell them apart"
+        count = timeline.pairing.candidates
+        reason = f"{count} invocations fit this request by time; an id in the log would tell them apart"
         wanted = "the gateway's request id in the function's log (Lambda)"
     elif timeline.pairing.log_covers:
         reason, wanted = "the Lambda log given holds no invocation that fits this request", "the complete Lambda log"
@@ -88,7 +89,8 @@ def _target(timeline: Timeline, request: GatewayRequest, place: Place) -> list[M
             Missing(
                 wanted="the metric TargetResponseTime of the load balancer",
                 reason="it shows whether the target was slow at that time",
-                remedy="aws cloudwatch get-metric-statistics --namespace AWS/ApplicationELB --metric-name TargetResponseTime"
+                remedy="aws cloudwatch get-metric-statistics --namespace AWS/ApplicationELB"
+                " --metric-name TargetResponseTime"
                 " --dimensions Name=LoadBalancer,Value=LOAD_BALANCER --extended-statistics p99 --period 60"
                 f" --start-time {_iso(timeline, -_MARGIN_MS)} --end-time {_iso(timeline, _MARGIN_MS)}",
             )

@@ -125,9 +125,10 @@ def _access_logging(place: Place) -> str | None:
         words = ACCESS_LOG_FORMAT.replace("resourcePath", "routeKey").replace(
             '"xrayTraceId":"$context.xrayTraceId",', ""
         )
+        settings = msgspec.json.encode({"DestinationArn": "LOG_GROUP_ARN", "Format": words}).decode()
         return (
             f"aws apigatewayv2 update-stage --api-id {place.api} --stage-name {place.stage_name}"
-            f' --access-log-settings \'{{"DestinationArn":"LOG_GROUP_ARN","Format":{msgspec.json.encode(words).decode()}}}\''
+            f" --access-log-settings '{settings}'"
         )
     operations = [
         {"op": "replace", "path": "/accessLogSettings/destinationArn", "value": "LOG_GROUP_ARN"},

@@ -93,8 +93,9 @@ class LambdaLog:
         stream = self.invocations.streams.get(where.stream_key)
         if stream is not None and stream.last_id is not None:
             facts = self.invocations.facts[stream.last_id]
-            if (found := trace_root(message)) is not None and message.lstrip().startswith("XRAY TraceId"):
-                facts["trace_id"] = found
+            if message.lstrip().startswith("XRAY TraceId"):
+                facts["trace_id"] = trace_root(message) or facts.get("trace_id")
+                return
             lines = facts.get("lines")
             if lines and len(lines[-1].text) < LINE_CHARS:
                 joined = f"{lines[-1].text}\n{message.strip()}"[:LINE_CHARS]
