@@ -57,7 +57,8 @@ GATEWAY_ID_KEYS = re.compile(
 ANY_ID = re.compile(rf"(?<![\w-])({UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,15}}=)(?![\w=])")
 CRASH = re.compile(
     r"Invoke Error|Uncaught Exception|Unhandled Promise Rejection|Runtime exited|Runtime\.\w+(?:Error|Exit\w*)"
-    r"|^\[ERROR\]\s+[\w.]*(?:Error|Exception|Exit)\b|Traceback \(most recent call last\)|Process exited before completing"
+    r"|^\[ERROR\]\s+[\w.]*(?:Error|Exception|Exit)\b"
+    r"|Traceback \(most recent call last\)|Process exited before completing"
 )
 _FAILED_STATUS = frozenset({"error", "failure"})
 

@@ -121,10 +121,14 @@ def _walk(name: str) -> list[Path]:
         return sorted(item for item in path.rglob("*") if item.is_file() and not _hidden(item.relative_to(path)))
     if path.exists():
         return [path]
-    matches = sorted(Path(item) for item in glob.glob(name, recursive=True)) if glob.has_magic(name) else []
+    matches = _matches(name) if glob.has_magic(name) else []
     if not matches:
         raise NothingReadable(f"{name}: no such file or folder", "check the path; '-' reads standard input")
     return [inner for match in matches for inner in (_walk(str(match)) if match.is_dir() else [match])]
+
+
+def _matches(pattern: str) -> list[Path]:
+    return sorted(Path(item) for item in glob.glob(pattern, recursive=True))  # noqa: PTH207 - absolute patterns too
 
 
 def _hidden(path: Path) -> bool:

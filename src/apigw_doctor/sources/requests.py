@@ -5,6 +5,7 @@ A request is identified by its extended id where there is one (a caller can set 
 by its plain id. Facts are plain dicts with the field names of `GatewayRequest` until `rows()`.
 """
 
+import sys
 from typing import Any
 
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
@@ -80,6 +81,7 @@ class Requests:
             for number, facts in enumerate(instances):
                 facts.setdefault("key", facts.get("extended_request_id") or f"{plain}#{number}")
                 rows.append(_row(facts))
+                facts.clear()  # the row has it all
         rows.extend(_row(facts) for facts in self._anonymous.values() if len(facts) > 1)
         return rows
 
@@ -89,10 +91,16 @@ class Requests:
         return facts
 
 
+#: Fields whose values come again and again: one string serves all requests.
+_REPEATED = frozenset(
+    ("api_id", "stage", "method", "route", "function", "qualifier", "endpoint_uri", "user_agent", "client_ip")
+)
+
+
 def first(facts: Facts, field: str, value: object) -> None:
     """Set a field that no record has set yet."""
     if value is not None and facts.get(field) is None:
-        facts[field] = value
+        facts[field] = sys.intern(value) if field in _REPEATED and isinstance(value, str) else value
 
 
 def earliest(facts: Facts, field: str, at: float | None) -> None:

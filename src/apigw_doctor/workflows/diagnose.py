@@ -32,7 +32,7 @@ from apigw_doctor.diagnosis.verdict import (
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, EvidenceKind, Kind
-from apigw_doctor.model.times import iso, iso_or_none
+from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.sources.collect import collect
 
 _RETRY_SLACK_MS = 6000.0
@@ -247,8 +247,8 @@ def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
     notes = list(evidence.notes)
     if assembled.clock_skew_ms is not None:
         notes.append(
-            f"the Lambda log's clock is {assembled.clock_skew_ms:+.0f} ms off the gateway's, by {assembled.joins_by_id} joins"
-            " by id; joins by time allow for it"
+            f"the Lambda log's clock is {assembled.clock_skew_ms:+.0f} ms off the gateway's, by"
+            f" {assembled.joins_by_id} joins by id; joins by time allow for it"
         )
     if evidence.unjoined_records:
         notes.append(
@@ -262,7 +262,7 @@ def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
 
 def _unclaimed(rows: tuple[LambdaInvocation, ...]) -> str:
     named = ", ".join(
-        f"{row.request_id} ({row.function or 'unnamed function'}, {iso(row.started_at) if row.started_at else 'no time'})"
+        f"{row.request_id} ({row.function or 'unnamed function'}, {iso_or_none(row.started_at) or 'no time'})"
         for row in rows[:3]
     )
     return f"{_plural(len(rows), 'invocation')} failed that no request of the gateway's logs can have called: {named}"
