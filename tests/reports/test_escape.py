@@ -65,7 +65,7 @@ def test_a_fence_is_longer_than_the_backticks_in_it() -> None:
 
 def test_values_of_an_answer_are_cleaned_at_every_depth() -> None:
     """Names of keys too: causes and layers are counted by name."""
-    assert clean_values({"a\x1b[31m": [HOSTILE[:20], 1, None, {"b": "x\x00\ny\x07"}]}) == {
+    assert clean_values({"a\x1b[31m": [HOSTILE[:21], 1, None, {"b": "x\x00\ny\x07"}]}) == {
         "a": ["Calling DynamoDB", 1, None, {"b": "x\ny"}]
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from apigw_doctor.diagnosis.verdict import Diagnosis
-from apigw_doctor.model.terms import Boundary, Kind
+from apigw_doctor.model.terms import Boundary, Kind, Layer
 from apigw_doctor.reports import markdown, text, why
 from tests.reports import sample
 
@@ -70,7 +70,7 @@ def test_commands_arrive_whole() -> None:
 def test_a_command_that_was_shown_is_named_instead_of_repeated() -> None:
     """The access-log format alone is a screen full."""
     made = text.render(sample.diagnosis())
-    assert made.count("integrationErrorMessage") <= 1
+    assert made.count("$context.integration.error") == 1
     assert "command: the one of access-logging above" in made
 
 
@@ -103,7 +103,6 @@ def test_hostile_text_is_inert_in_markdown() -> None:
     assert "@" not in outside
     assert "http://" not in outside
     assert not re.search(r"(?<!\\)\]\(", outside)
-    assert FENCE.sub("", markdown.render(sample.diagnosis())).count("```text") == 0
 
 
 def test_rows_of_markdown_tables_have_the_cells_of_their_heading() -> None:
@@ -158,8 +157,8 @@ def test_the_ascii_drawing_is_ascii() -> None:
 def test_bars_are_to_scale_and_the_clock_stands_at_their_end() -> None:
     """A segment of half the time is half as long; work after the cut is drawn behind the line."""
     half = (
-        sample.segment(sample.Layer.INIT, "init", 0, 14_500),
-        sample.segment(sample.Layer.FUNCTION, "run", 14_500, 14_500, "inferred"),
+        sample.segment(Layer.INIT, "init", 0, 14_500),
+        sample.segment(Layer.FUNCTION, "run", 14_500, 14_500, "inferred"),
     )
     item = sample.verdict(segments=half, elapsed_ms=29_000.0, invocation=None)
     rows = [line for line in why.render(item, titles={}).splitlines() if line.startswith(("  init ", "  function "))]

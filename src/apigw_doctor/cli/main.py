@@ -39,21 +39,23 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "terminal_width": 100}
+)
 @click.version_option(__version__, prog_name="apigw-doctor")
 def cli() -> None:
-    r"""Why did the API answer 504 (or 503, 502, 500, or a WebSocket error frame)?
+    """Why did the API answer 504 (or 503, 502, 500, or a WebSocket error frame)?
 
     Reads exported logs of an API behind Amazon API Gateway and answers for every failed request: whose clock
     ran out, who spent the time, and what would have saved it - with the proof. Nothing leaves this machine.
 
     \b
     Examples:
-      apigw-doctor diagnose logs/                     a folder of exports
-      pbpaste | apigw-doctor diagnose -               a paste
-      apigw-doctor why 1f0c... logs/                  one request
-      apigw-doctor explain cold-start                 what a cause means
-    """
+      apigw-doctor diagnose logs/               a folder of exports
+      pbpaste | apigw-doctor diagnose -         a paste
+      apigw-doctor why 1f0c2a77 logs/           one request
+      apigw-doctor explain cold-start           what a cause means
+    """  # noqa: D301 - click wants the control character, not two characters
 
 
 def main(arguments: list[str] | None = None) -> None:

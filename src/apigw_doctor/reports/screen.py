@@ -13,7 +13,7 @@ from rich.text import Text
 from apigw_doctor.reports.escape import clean_lines, one_line
 from apigw_doctor.reports.shell import is_command, wrap_command
 
-_NARROWEST = 40
+_NARROWEST = 60
 
 
 class Screen:

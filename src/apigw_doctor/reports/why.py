@@ -135,7 +135,9 @@ def _timeline(screen: Screen, verdict: Verdict, glyphs: bars.Glyphs) -> None:
         return
     longest = max(len(one_line(bar.name)) for bar in drawing.bars)
     name_width = min(longest, screen.width // 4)
-    width = max(screen.width - _LEFT - 2 * _COLUMN - 2 - name_width, _NARROWEST_BARS)
+    room = screen.width - _LEFT - 2 * _COLUMN - 2
+    width = max(room - name_width, _NARROWEST_BARS)
+    name_width = min(name_width, room - width)
     scale = exact(max(bars.ms_per_column(drawing, width), 0.1))
     screen.heading("Timeline", "from the request's arrival")
     screen.line(f"  {glyphs.measured} measured  {glyphs.inferred} inferred  one column = {scale}", style="dim")

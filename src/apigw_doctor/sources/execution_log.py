@@ -10,7 +10,8 @@ several lines, which then carry no prefix of their own.
 ...              "(c0ffee00-0000-4000-8000-000000000001) Execution failed due to a timeout error",
 ...              "(c0ffee00-0000-4000-8000-000000000001) Method completed with status: 504"):
 ...     _ = log.line(line, at=None, origin="x:1")
->>> requests.rows()[0].failure, requests.rows()[0].status
+>>> [row] = requests.rows()
+>>> row.failure, row.status
 ('a timeout error', 504)
 """
 

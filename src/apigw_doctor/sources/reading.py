@@ -3,6 +3,7 @@
 Nothing is held but the line at hand. A file that ends too early gives what it had and a `Cut`.
 """
 
+import codecs
 import glob
 import io
 import shutil
@@ -202,9 +203,33 @@ def _decompressed(raw: BinaryIO) -> IO[bytes]:
     raw.seek(0)
     if head.startswith(_GZIP):
         return io.BufferedReader(_Inflated(raw), 1 << 16)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return io.BufferedReader(_Utf16(raw), 1 << 16)
     if head.startswith(_ZSTD):
         return io.BufferedReader(_Unzstd(raw), 1 << 16)
     return raw
+
+
+class _Utf16(io.RawIOBase):
+    """UTF-16 with its mark, as Windows shells write redirected output; comes out as UTF-8."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self._raw = raw
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+        self._pending = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - a writable buffer
+        while not self._pending:
+            block = self._raw.read(1 << 15)
+            self._pending = self._decoder.decode(block, final=not block).encode("utf-8", "replace")
+            if not block:
+                break
+        data, self._pending = self._pending[: len(buffer)], self._pending[len(buffer) :]
+        buffer[: len(data)] = data
+        return len(data)
 
 
 class _Unzstd(io.RawIOBase):
