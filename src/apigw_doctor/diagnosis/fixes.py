@@ -9,7 +9,17 @@ from apigw_doctor.model.terms import Confidence, Kind
 
 #: Verdicts less sure than this promise nothing.
 _SURE_ENOUGH = (Confidence.PROVEN, Confidence.LIKELY)
-_ORDER = {"safe": 0, "review": 1, "advice": 2}
+#: Beside the first fix of a cause, these too would each have saved the request by themselves.
+_ALSO_SAVES = frozenset(
+    {
+        ("cold-start", "snapstart"),
+        ("init-timeout", "provisioned-concurrency"),
+        ("init-timeout", "snapstart"),
+        ("edge-timeout", "async-conversion"),
+        ("client-gave-up", "async-conversion"),
+        ("dependency-slow", "async-conversion"),
+    }
+)
 
 
 def ranked_fixes(
@@ -17,8 +27,8 @@ def ranked_fixes(
 ) -> tuple[RankedFix, ...]:
     """Remedies, the ones that would have saved most first; then those that only bring evidence.
 
-    A remedy is credited with a failed request when it stands first for its cause, or when it stands in the
-    verdict's list at all and the verdict is at least likely; requests without a determined cause credit nobody.
+    A remedy is credited with a failed request when it stands first for its cause (or would do as well by
+    itself, `_ALSO_SAVES`) and the verdict is at least likely. Others that a verdict names may help: no number.
     """
     failed = [item for item in judged if item.verdict.kind is Kind.FAILED]
     saves: Counter[str] = Counter()
@@ -29,12 +39,12 @@ def ranked_fixes(
         if item.verdict.confidence not in _SURE_ENOUGH:
             continue
         for position, fix in enumerate(item.verdict.fixes):
-            saves[fix] += 1
+            saves[fix] += position == 0 or (item.verdict.cause, fix) in _ALSO_SAVES
             rank[fix] = min(position, rank.get(fix, position))
             causes.setdefault(fix, Counter())[item.verdict.cause] += 1
             places.setdefault(fix, Counter())[place_of(item.timeline)] += 1
     found = [
-        _fix(fix, count, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
+        _fix(fix, count or None, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
         for fix, count in sorted(saves.items(), key=lambda pair: (-pair[1], rank[pair[0]], pair[0]))
         if fix in REMEDIES
     ]
@@ -57,7 +67,7 @@ def _usual_place(judged: list[Judged]) -> Place:
 
 def _why(fix: str, causes: Counter[str]) -> str:
     named = ", ".join(f"{cause} ({count})" for cause, count in causes.most_common(3))
-    return f"{REMEDIES[fix].why}: {named}"
+    return f"{REMEDIES[fix].why} [{named}]"
 
 
 def _fix(fix: str, saves: int | None, of: int, place: Place, why: str) -> RankedFix:

@@ -28,6 +28,8 @@ _NO_TIMER = (Boundary.NONE, Boundary.UNKNOWN)
 #: Causes that rest on what the gateway (or a witness) says, not on the joined invocation.
 _GATEWAY_LAYERS = (Layer.GATEWAY, Layer.CAPACITY, Layer.AUTHORIZER, Layer.EDGE, Layer.CLIENT)
 _MAX_EVIDENCE = 16
+#: HTTP and WebSocket APIs have neither a quota for their limit nor streamed responses.
+_REST_ONLY = frozenset({"quota-increase", "response-streaming"})
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -106,7 +108,7 @@ def _verdict(timeline: Timeline, rule: Rule, cause: Cause, found: list[tuple[Rul
         if confidence is Confidence.PROVEN and clocks.elapsed_ms is not None
         else missing_for(timeline, parts, place),
         alternatives=_alternatives(rule, cause, found),
-        fixes=tuple(dict.fromkeys(cause.fixes or rule.fixes)),
+        fixes=tuple(fix for fix in dict.fromkeys(cause.fixes or rule.fixes) if applies(fix, timeline)),
     )
 
 
@@ -122,6 +124,16 @@ def place_of(timeline: Timeline) -> Place:
         function=(request.function if request else None) or (invocation.function if invocation else None),
         default_limit_ms=timeline.clocks.default_limit_ms,
     )
+
+
+def applies(fix: str, timeline: Timeline) -> bool:
+    """Whether a remedy exists at all for this request's kind of API."""
+    request = timeline.request
+    if request is None or fix not in _REST_ONLY:
+        return True
+    if request.api_type in (ApiType.HTTP, ApiType.WEBSOCKET):
+        return False
+    return fix != "quota-increase" or (request.endpoint_type or "").upper() != "EDGE"
 
 
 def _status(timeline: Timeline) -> int | None:
