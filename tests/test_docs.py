@@ -14,13 +14,13 @@ from apigw_doctor.workflows.article import CLAIMS
 from apigw_doctor.workflows.explain import names, page
 
 ROOT = Path(__file__).parent.parent
-CONTRACT_FIXES = set(
+CONTRACT_FIXES = frozenset(
     "integration-timeout quota-increase execution-logging access-logging tracing function-timeout memory"
     " provisioned-concurrency snapstart authorizer-cache load-balancer-idle-timeout log-retention alarms client-timeouts"
     " vpc-endpoint database-proxy keep-alive response-streaming async-conversion move-work-to-init reduce-package"
     " retry-transient fix-application concurrency network-path edge-timeout extension configuration".split()
 )
-CONTRACT_CAUSES = set(
+CONTRACT_CAUSES = frozenset(
     "GTW101 FUN101 FUN102 DEP101 FUN103 DEP102 DEP103 DEP104 DEP105 INI101 INI102 INI103 FUN104 FUN106 FUN105 CAP101 NET101"
     " NET102 NET103 NET104 NET105 NET106 NET107 AUT101 EDG101 CLI101 NOT101 NOT102 NOT103 NOT104 UNK000".split()
 )

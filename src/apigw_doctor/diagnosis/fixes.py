@@ -28,7 +28,7 @@ def ranked_fixes(
     """Remedies, the ones that would have saved most first; then those that only bring evidence.
 
     A remedy is credited with a failed request when it stands first for its cause (or would do as well by
-    itself, `_ALSO_SAVES`) and the verdict is at least likely. Others that a verdict names may help: no number.
+    itself, `_ALSO_SAVES`) and the verdict is at least likely. Others that a verdict names stay with the verdict.
     """
     failed = [item for item in judged if item.verdict.kind is Kind.FAILED]
     saves: Counter[str] = Counter()
@@ -39,12 +39,14 @@ def ranked_fixes(
         if item.verdict.confidence not in _SURE_ENOUGH:
             continue
         for position, fix in enumerate(item.verdict.fixes):
-            saves[fix] += position == 0 or (item.verdict.cause, fix) in _ALSO_SAVES
+            if position and (item.verdict.cause, fix) not in _ALSO_SAVES:
+                continue
+            saves[fix] += 1
             rank[fix] = min(position, rank.get(fix, position))
             causes.setdefault(fix, Counter())[item.verdict.cause] += 1
             places.setdefault(fix, Counter())[place_of(item.timeline)] += 1
     found = [
-        _fix(fix, count or None, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
+        _fix(fix, count, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
         for fix, count in sorted(saves.items(), key=lambda pair: (-pair[1], rank[pair[0]], pair[0]))
         if fix in REMEDIES
     ]

@@ -208,7 +208,7 @@ def _segments(timeline: Timeline, layer: Layer) -> tuple[TimeSegment, ...]:
         if name == SILENCE:
             charged = layer if layer in (Layer.DEPENDENCY, Layer.NETWORK) else segment.layer
             line = timeline.silence.last_line if timeline.silence else ""
-            name = f"silence after: {' '.join(line.split())[:80]}"
+            name = "function" if line == "START" else f"silence after: {' '.join(line.split())[:80]}"
         elif charged is Layer.UNKNOWN and layer is not Layer.UNKNOWN and name.startswith(("waiting", "integration")):
             charged = layer
         found.append(
