@@ -83,12 +83,16 @@ def _rules_index(rules: list[Rule]) -> str:
 
 def _limits() -> str:
     rows = [
-        f"| `{item.id}` | {item.title} | {'none' if item.value is None else f'{item.value:,.10g}'} {item.unit} | {item.as_of} |"
+        f"| `{item.id}` | {item.title} | {_number(item.value)} {item.unit} | {item.as_of} |"
         f" {item.mark} | [source]({item.source}) |"
         for item in LIMITS.values()
     ]
     head = "# Limits and other dated facts\n\n| id | what | value | as of | mark | |\n|---|---|---|---|---|---|\n"
     return head + "\n".join(rows) + "\n"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:,.10g}"
 
 
 def _sources() -> str:

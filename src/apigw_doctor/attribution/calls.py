@@ -14,31 +14,35 @@ import re
 
 _METHOD = r"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
 _SERVICES = (
-    r"dynamodb|s3|sqs|sns|ssm|kms|sts|secrets ?manager|parameter ?store|rds|aurora|redshift|athena|bedrock|cognito|kinesis"
-    r"|event ?bridge|step ?functions|opensearch|elastic ?search|elasticache|redis|memcached|valkey|postgres(?:ql)?|mysql|mariadb"
-    r"|oracle|mongo(?:db)?|documentdb|neptune|kafka|msk|rabbitmq|ldap|smtp|database|the db|upstream|downstream"
+    r"dynamodb|s3|sqs|sns|ssm|kms|sts|secrets ?manager|parameter ?store|rds|aurora|redshift|athena|bedrock|cognito"
+    r"|kinesis|event ?bridge|step ?functions|opensearch|elastic ?search|elasticache|redis|memcached|valkey"
+    r"|postgres(?:ql)?|mysql|mariadb|oracle|mongo(?:db)?|documentdb|neptune|kafka|msk|rabbitmq|ldap|smtp|database"
+    r"|the db|upstream|downstream"
 )
 _OPERATION = (
-    r"(?:Get|Put|List|Describe|Batch|Query|Scan|Invoke|Send|Publish|Create|Update|Delete|Start|Head|Copy|Receive|Post|Assume|Decrypt"
-    r"|Encrypt|Upload|Download|Transact)[A-Z][A-Za-z]+"
+    r"(?:Get|Put|List|Describe|Batch|Query|Scan|Invoke|Send|Publish|Create|Update|Delete|Start|Head|Copy|Receive|Post"
+    r"|Assume|Decrypt|Encrypt|Upload|Download|Transact)[A-Z][A-Za-z]+"
 )
 _TARGET = re.compile(
-    rf"https?://|\b{_OPERATION}\b|(?i:\b(?:{_SERVICES})\b)|\bS(?:ELECT|elect)\b.+\b(?:FROM|from)\b|\.amazonaws\.com|\b{_METHOD} request\b"
-    rf"|\w[\w -]*[:>] ?{_METHOD} /|(?i:\b(?:making|sending|starting|opening|awaiting)\b.{{0,40}}\b(?:request|call|connection|query)\b)"
+    rf"https?://|\b{_OPERATION}\b|(?i:\b(?:{_SERVICES})\b)|\.amazonaws\.com|\b{_METHOD} request\b"
+    rf"|\w[\w -]*[:>] ?{_METHOD} /|\bS(?:ELECT|elect)\b.+\b(?:FROM|from)\b|(?i:\bwaiting for\b)"
+    r"|(?i:\b(?:making|sending|starting|opening|awaiting)\b.{0,40}\b(?:request|call|connection|query)\b)"
     r"|(?i:\b(?:calling|querying|invoking|fetching|connecting|requesting|contacting|polling|publishing|dialing)\b)"
-    r"|(?i:\b(?:call|query|request|connect|connection|invoke|fetch|lookup|publish|post|send|write|read)(?:ing)? (?:to|from|on|against)\b)"
-    r"|(?i:\bwaiting for\b)"
+    r"|(?i:\b(?:call|query|request|connect|connection|invoke|fetch|lookup|publish|post|send|write|read)"
+    r"(?:ing)? (?:to|from|on|against)\b)"
 )
 _INCOMING = re.compile(
-    rf"(?i:\b(?:received|incoming|handling|processing|serving)\b.{{0,40}}\b(?:request|event)\b)|(?i:received) {_METHOD}\b"
-    rf"|(?i:\bevent(?: received)?\s*[:=])|^{_METHOD} /"
+    r"(?i:\b(?:received|incoming|handling|processing|serving)\b.{0,40}\b(?:request|event)\b)"
+    rf"|(?i:received) {_METHOD}\b|(?i:\bevent(?: received)?\s*[:=])|^{_METHOD} /"
 )
 _RETURN = re.compile(
-    r"(?i)-> ?\S+\s*$|\b\d{3} in [\d.]+ ?m?s\b|\bok\b|\btook\b|\breturned\b|\bdone\b|\bfinished\b|\bcompleted\b|\bsucceeded\b"
-    r"|\bconnected\b|\b(?:response|answer|reply)\b.{0,30}\b[1-5]\d\d\b|\breceived (?:response|answer|reply)\b|\b(?:got|received) \d+\b"
+    r"(?i)-> ?\S+\s*$|\b\d{3} in [\d.]+ ?m?s\b|\b(?:ok|took|returned|done|finished|completed|succeeded|connected)\b"
+    r"|\b(?:response|answer|reply)\b.{0,30}\b[1-5]\d\d\b|\breceived (?:response|answer|reply)\b"
+    r"|\b(?:got|received) \d+\b"
 )
 _FINISHED = re.compile(
-    r"(?i)\b(?:finished|completed|complete|done|returning|returned|response sent|success|succeeded|result)\b|\bstatusCode\b|\bresponse\s*[:={]"
+    r"(?i)\b(?:finished|completed|complete|done|returning|returned|response sent|success|succeeded|result)\b"
+    r"|\bstatusCode\b|\bresponse\s*[:={]"
 )
 _VARIABLE = re.compile(
     r"[0-9a-fA-F]{8}-[0-9a-fA-F-]{27}|\b[0-9a-fA-F]{12,}\b|\d+(?:\.\d+)?|'[^']{0,80}'|\"[^\"]{0,80}\""

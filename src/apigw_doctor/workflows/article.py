@@ -66,7 +66,7 @@ CLAIMS: tuple[Claim, ...] = (
           " APIs are not traced, and with Transaction Search the classic calls find nothing.",
           f"{_DOCS}/apigateway/latest/developerguide/apigateway-xray.html"),
     Claim("SSH behind the load balancer and time a curl.", "half right",
-          "It measures from another place. The load balancer's access log and TargetResponseTime measure the real path.",
+          "It measures from another place. The load balancer's access log and TargetResponseTime measure it in place.",
           f"{_DOCS}/elasticloadbalancing/latest/application/load-balancer-access-logs.html"),
     Claim("Even when Lambda finishes in 28 s, the gateway cuts at 29.", "half right",
           "28 s warm is in time. 28 s after a cold start, a queue or an authorizer's share may not be.", _REST_LIMITS),

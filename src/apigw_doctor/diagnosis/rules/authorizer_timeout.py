@@ -67,7 +67,9 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
     timer = stated if stated is not None else _timer_ms(request, spent)
     sure = started and (stated is not None or timer is not None)
     return Cause(
-        summary=f"authorizer timeout: the authorizer ran {spent:.0f} ms without an answer; the integration was never called",
+        summary=(
+            f"authorizer timeout: the authorizer ran {spent:.0f} ms without an answer; the integration was never called"
+        ),
         boundary=Boundary.AUTHORIZER_TIMEOUT,
         timer_ms=timer,
         confidence=Confidence.PROVEN if sure and _AUTHORIZER_WORDS.search(spoken) else _otherwise(started=started),

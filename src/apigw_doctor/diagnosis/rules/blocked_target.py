@@ -68,7 +68,8 @@ def blocked_target(
     tried = surroundings.same_target_stalled + 1
     return Cause(
         summary=(
-            f"blocked target: '{call}' never got through in {tried} of {tried} tries ({silence.duration_ms:.0f} ms here)"
+            f"blocked target: '{call}' never got through in {tried} of {tried} tries"
+            f" ({silence.duration_ms:.0f} ms here)"
             + (f"; {surroundings.other_targets_returned} calls to other targets returned" if never else "")
         ),
         confidence=Confidence.LIKELY if never else Confidence.POSSIBLE,

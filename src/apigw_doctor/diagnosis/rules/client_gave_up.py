@@ -48,10 +48,8 @@ def client_gave_up(clocks: Clocks, request: GatewayRequest | None, client: Clien
         return NotDecidable(missing=("how long the client waited",))
     answered = request is not None and request.status is not None and request.status < _FAILED
     by_id = client.request_id is not None or client.extended_request_id is not None or client.trace_id is not None
-    if answered:
-        confidence = Confidence.PROVEN if by_id else Confidence.LIKELY
-    else:
-        confidence = Confidence.POSSIBLE
+    with_id = Confidence.PROVEN if by_id else Confidence.LIKELY
+    confidence = with_id if answered else Confidence.POSSIBLE
     waited = f" after {client.elapsed_ms:.0f} ms" if client.elapsed_ms is not None else ""
     later = ""
     if answered and request is not None and clocks.elapsed_ms is not None:

@@ -10,11 +10,12 @@ from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
 _WORDS = re.compile(
-    r"(?i)too many connections|too many clients already|remaining connection slots are reserved"
+    r"(?i)too many connections|too many clients already|remaining connection slots are reserved|max_connections"
     r"|timeout (?:acquiring|exceeded when trying to connect)|acquir\w+ (?:a )?(?:database )?connection.{0,40}time"
     r"|ResourceRequest timed out|QueuePool limit|(?:connection )?pool (?:is )?(?:exhausted|full|timeout)"
-    r"|Connection is not available, request timed out|Timed out fetching a new connection from the connection pool"
-    r"|no (?:free|available) connections?|max_connections|ConnectionPoolTimeout|PoolTimeout|waiting for (?:a )?(?:free )?(?:database )?connection"
+    r"|Connection is not available, request timed out|ConnectionPoolTimeout|PoolTimeout"
+    r"|Timed out fetching a new connection from the connection pool|no (?:free|available) connections?"
+    r"|waiting for (?:a )?(?:free )?(?:database )?connection"
 )
 _WAITING = re.compile(r"(?i)waiting for (?:a )?(?:free )?(?:database )?connection")
 

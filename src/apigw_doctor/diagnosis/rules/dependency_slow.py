@@ -12,7 +12,8 @@ from apigw_doctor.model.terms import Confidence, Layer, Outcome
 
 _MOST = 0.5
 _TIMING = re.compile(
-    r"(?i)\b(?:took|in|after|duration\w*|elapsed\w*|latency\w*|time\w*|within)\b\W{0,4}(\d+(?:\.\d+)?) ?(ms|milliseconds|s|sec|seconds)\b"
+    r"(?i)\b(?:took|in|after|duration\w*|elapsed\w*|latency\w*|time\w*|within)\b\W{0,4}"
+    r"(\d+(?:\.\d+)?) ?(ms|milliseconds|s|sec|seconds)\b"
     r"|\b(?:duration|elapsed|latency|took|time)(?:_?ms|Ms)\W{0,3}(\d+(?:\.\d+)?)|[\s(](\d{4,6})(?:\.\d+)? ?ms\b"
 )
 _PLATFORM_PARTS = frozenset(

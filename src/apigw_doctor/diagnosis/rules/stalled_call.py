@@ -85,7 +85,10 @@ def _without_times(invocation: LambdaInvocation) -> Answer:
         return None
     call = " ".join(lines[-1].text.split())[:80]
     return Cause(
-        summary=f"stalled call: '{call}' is the last line before the function was killed (the log has no times of START and END)",
+        summary=(
+            f"stalled call: '{call}' is the last line before the function was killed"
+            " (the log has no times of START and END)"
+        ),
         confidence=Confidence.LIKELY,
         cites=(Cite(origin=lines[-1].origin, text=lines[-1].text),),
         why_not=(("function-hung", "the last line names the call"),),
