@@ -59,7 +59,9 @@ def load() -> list[Any]:
 def test_case(rule: Rule, case: dict[str, Any]) -> None:
     """The rule answers as the case says."""
     given = {"pairing": {}, "surroundings": {}} | {key: value for key, value in case.items() if key != "expect"}
-    rows = {KINDS[name]: msgspec.convert(FILLERS.get(name, {}) | fields, KINDS[name]) for name, fields in given.items()}
+    rows: dict[type, Any] = {
+        KINDS[name]: msgspec.convert(FILLERS.get(name, {}) | fields, KINDS[name]) for name, fields in given.items()
+    }
     expect = case["expect"]
     match rule.evaluate_parts(rows):
         case None:

@@ -60,7 +60,7 @@ def stalled_call(
     if call is None:
         return _only_possible(silence)
     share = silence.duration_ms / max(invocation.duration_ms or silence.duration_ms, 1.0)
-    sure = share >= _NEARLY_ALL and names_call(silence.last_line) and silence.next_line is None
+    sure = share >= _NEARLY_ALL and names_call(silence.last_line)
     returned = surroundings.same_target_returned
     boundary, timer_ms = lone_boundary(clocks, request, invocation)
     return Cause(
@@ -68,7 +68,7 @@ def stalled_call(
         timer_ms=timer_ms,
         summary=(
             f"stalled call: after '{call}' nothing was logged for {silence.duration_ms:.0f} ms"
-            f" until the {'kill' if silence.next_line is None else 'end'}"
+            " until the kill"
             + (f"; {returned} other such call{'s' if returned != 1 else ''} did return" if returned else "")
         ),
         confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
