@@ -4,6 +4,7 @@ Run from the project's root: `python docs/generate.py`.
 """
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from apigw_doctor.diagnosis.catalogue import catalogue
 from apigw_doctor.diagnosis.finding_pages import PAGES
 from apigw_doctor.diagnosis.remedies import REMEDIES
 from apigw_doctor.diagnosis.rule import Rule
-from apigw_doctor.limits.table import LIMITS
+from apigw_doctor.limits.table import LIMITS, Limit
 from apigw_doctor.reports.schema import json_schema
 from apigw_doctor.workflows.article import article_page
 from apigw_doctor.workflows.explain import finding_page, first_sentence, fix_page, rule_page
@@ -21,6 +22,17 @@ from apigw_doctor.workflows.explain import finding_page, first_sentence, fix_pag
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 NOTE = "<!-- made by docs/generate.py; change the code, not this page -->\n\n"
+_LIMITS_HEAD = """# Limits and other dated facts
+
+What holds when nobody has set anything, the range that can be set, and whether AWS raises the maximum on request.
+`-` stands for what is not bounded, not documented or has no meaning there.
+
+Marks: B read in the AWS service model or in the named client's source, D in AWS's documentation or price page,
+O observed in public logs, issues or posts, I inferred from such facts, U not verified.
+
+| id | what | value | least | most | unit | raised | as of | mark | |
+|---|---|---|---|---|---|---|---|---|---|
+"""
 
 
 def main() -> None:
@@ -45,8 +57,8 @@ def all_pages() -> dict[str, str]:
     rules = sorted(catalogue(), key=lambda rule: rule.code)
     pages = {f"rules/{rule.code}.md": NOTE + rule_page(rule) + _cases(rule) for rule in rules}
     pages["rules/README.md"] = NOTE + _rules_index(rules)
-    pages["findings.md"] = NOTE + "\n".join(finding_page(page) for page in PAGES.values())
-    pages["fixes.md"] = NOTE + "\n".join(fix_page(remedy) for remedy in REMEDIES.values())
+    pages["findings.md"] = NOTE + _together("Findings", [finding_page(page) for page in PAGES.values()])
+    pages["fixes.md"] = NOTE + _together("Fixes", [fix_page(remedy) for remedy in REMEDIES.values()])
     pages["limits.md"] = NOTE + _limits()
     pages["sources.md"] = NOTE + _sources()
     pages["article.md"] = NOTE + article_page()
@@ -56,6 +68,11 @@ def all_pages() -> dict[str, str]:
 
 def _same(path: Path, text: str) -> bool:
     return path.exists() and path.read_text(encoding="utf-8") == text
+
+
+def _together(title: str, pages: list[str]) -> str:
+    """Several pages as sections of one: their headings go one level down."""
+    return f"# {title}\n\n" + "\n".join(re.sub(r"(?m)^(#+ )", r"#\1", page) for page in pages)
 
 
 def _cases(rule: Rule) -> str:
@@ -83,16 +100,22 @@ def _rules_index(rules: list[Rule]) -> str:
 
 def _limits() -> str:
     rows = [
-        f"| `{item.id}` | {item.title} | {_number(item.value)} {item.unit} | {item.as_of} |"
-        f" {item.mark} | [source]({item.source}) |"
+        f"| `{item.id}` | {item.title} | {_number(item.value)} | {_number(item.minimum)} | {_number(item.maximum)} |"
+        f" {item.unit} | {_raised(item)} | {item.as_of} | {item.mark} | [source]({item.source}) |"
         for item in LIMITS.values()
     ]
-    head = "# Limits and other dated facts\n\n| id | what | value | as of | mark | |\n|---|---|---|---|---|---|\n"
-    return head + "\n".join(rows) + "\n"
+    return _LIMITS_HEAD + "\n".join(rows) + "\n"
 
 
 def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:,.10g}"
+    return "-" if value is None else f"{value:,.10g}"
+
+
+def _raised(item: Limit) -> str:
+    """Whether AWS raises the maximum, and the quota that names it."""
+    if item.adjustable is None:
+        return "-"
+    return "no" if not item.adjustable else f"yes {item.quota_code or ''}".strip()
 
 
 def _sources() -> str:
@@ -110,7 +133,7 @@ def _sources() -> str:
 def _answer() -> str:
     """The keys of the JSON answer, from its schema."""
     schema = json_schema()
-    lines = ["# The JSON answer\n", "`apigw-doctor diagnose --format json`; the schema ships in the package.\n"]
+    lines = ["# The JSON answer\n", f"{schema['description']} The schema ships in the package.\n"]
     for name, part in schema["$defs"].items():
         if "properties" not in part:
             continue
@@ -118,10 +141,14 @@ def _answer() -> str:
         lines.append("| key | type |\n|---|---|")
         lines += [f"| `{key}` | {_type(value)} |" for key, value in part["properties"].items()]
         lines.append("")
+    lines += ["## Words\n", "| type | words |\n|---|---|"]
+    lines += [f"| {name} | {_type(part)} |" for name, part in schema["$defs"].items() if "enum" in part]
     return "\n".join(lines) + "\n"
 
 
 def _type(value: dict[str, object]) -> str:
+    if "const" in value:
+        return f"`{value['const']}`"
     if "$ref" in value:
         return str(value["$ref"]).rpartition("/")[2]
     if isinstance(options := value.get("anyOf"), list):

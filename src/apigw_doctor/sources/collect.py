@@ -14,15 +14,11 @@ from apigw_doctor.sources import configuration, documents, json_blocks, tables_t
 from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.payload import Message, Payloads, Read
-from apigw_doctor.sources.prefix import Prefix, peel, zone_offset_ms
+from apigw_doctor.sources.prefix import STRONG, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, find_inputs, head_text, is_binary, read_lines
 
 _STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
 _YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
-_STRONG = re.compile(
-    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
-    r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\{\"|\[\{\"|\d{4}/\d{2}/\d{2}/\["
-)
 GROUND_TRUTH = "truth.jsonl"
 
 
@@ -94,6 +90,7 @@ class FileReader:
         self._kinds: set[str] = set()
         self._lambda_stream: tuple[str | None, str | None] = (None, None)
         self._naive = False
+        self._time_above: Prefix | None = None
         #: a query result or table was read, whatever it held
         self._container = False
         self.problems: list[str] = []
@@ -170,6 +167,8 @@ class FileReader:
             return
         if not text.strip():
             return
+        if not (self._last.continues and self._last_prefixed) and self._last.kind != "client":
+            text = unpasted(text)
         if self._opens(number, text):
             return
         self._plain(number, text)
@@ -221,7 +220,7 @@ class FileReader:
     def _in_block(self, number: int, text: str) -> bool:
         block = self._block
         assert block is not None  # noqa: S101 - the caller looked
-        if _STRONG.match(text) and not (text.startswith(("{", "[")) and self._fits_inside(block)):
+        if STRONG.match(text) and not (text.startswith(("{", "[")) and self._fits_inside(block)):
             self._give_up_block()
             return False
         done = block.feed(text)
@@ -370,8 +369,11 @@ class FileReader:
         prefix = peel(text)
         if prefix.naive:
             self._naive = True
+        if prefix.at is not None and not prefix.rest.strip():
+            self._time_above = prefix  # the console copies the time on a line of its own
+            return
         message = self._message(number, prefix)
-        if prefix.bare and self._last.continues and self._last_prefixed and not _STRONG.match(text):
+        if prefix.bare and self._last.continues and self._last_prefixed and not STRONG.match(text):
             self._continue(message)
             return
         read = self._read_plain(number, prefix, message, text)
@@ -413,13 +415,16 @@ class FileReader:
         return Read("lambda-log", continues=True) if known else None
 
     def _continue(self, message: Message) -> None:
+        if self._last.kind == "execution-log":
+            self._payloads.execution.continues(message.text)
         if self._last.kind == "lambda-log":
             group, stream = self._lambda_stream
             self._payloads.lambdas.continues(message.text, changed(message, group=group, stream=stream).where())
 
     def _message(self, number: int, prefix: Prefix) -> Message:
-        at = prefix.at
-        if at is not None and prefix.naive and self._zone_ms is not None:
+        timed, self._time_above = (prefix if prefix.at is not None else self._time_above or prefix), None
+        at = timed.at
+        if at is not None and timed.naive and self._zone_ms is not None:
             at -= self._zone_ms
         message = Message(
             text=prefix.rest,

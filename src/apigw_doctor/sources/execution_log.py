@@ -24,6 +24,7 @@ from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first, latest, seen
 
 _LINE = re.compile(rf"\(({UUID_PATTERN}|{EXTENDED_PATTERN}|[A-Za-z0-9_-]{{8,64}}={{0,2}})\) ?(.*)", re.DOTALL)
+_RESPONSE_BODY = "Endpoint response body before transformations:"
 _SUCCESS_BELOW = 500
 _BODY_CHARS = 600
 
@@ -36,6 +37,13 @@ class ExecutionLog:
 
     def __init__(self, requests: Requests) -> None:
         self._requests = requests
+        #: the request whose response body may go on over the next lines
+        self._body_of: Facts | None = None
+
+    def continues(self, text: str) -> None:
+        """A further physical line: of interest only inside the endpoint's response body."""
+        if self._body_of is not None and len(self._body_of.get("endpoint_body") or "") < _BODY_CHARS:
+            self._body_of["endpoint_body"] = f"{self._body_of.get('endpoint_body') or ''}\n{text.strip()}"
 
     def line(self, message: str, *, at: float | None, origin: str, group: str | None = None) -> bool | None:
         """Read one event; None when it is none of this log, True when its value may run over more lines."""
@@ -58,6 +66,7 @@ class ExecutionLog:
             api_id, stage = api_from_group(group)
             first(facts, "api_id", api_id)
             first(facts, "stage", stage)
+        self._body_of = facts if words.startswith(_RESPONSE_BODY) else None
         return read_words(facts, words, at, origin)
 
 
@@ -371,7 +380,7 @@ VOCABULARY: tuple[tuple[str, Handler], ...] = (
     ("Sending request to ", _sending),
     ("Received response.", _received),
     ("Endpoint response headers: ", _response_headers),
-    ("Endpoint response body before transformations:", _response_body),
+    (_RESPONSE_BODY, _response_body),
     ("Method response body after transformations:", _trace_level),
     ("Method response headers: ", _trace_level),
     ("Gateway response type: ", _gateway_response),

@@ -23,6 +23,31 @@ _GROUP = re.compile(r"((?:\d{12}:)?(?:/aws/[\w./-]+|API-Gateway-Execution-Logs[_
 _SEPARATOR = re.compile(r"[ \t]*(?:[|]|-(?=\s)|:(?=\s))?[ \t]*")
 
 
+#: What only a log's own lines begin with; bodies and prose do not.
+STRONG = re.compile(
+    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
+    r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\{\"|\[\{\"|\d{4}/\d{2}/\d{2}/\["
+)
+_PASTED = re.compile(r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::|\t| \|) ?)?\s*")
+
+
+def unpasted(line: str) -> str:
+    """The line without what pasting put before it: quote marks, indentation, line numbers, a file's name of grep.
+
+    >>> unpasted("  > (c0ffee00-0000-4000-8000-000000000001) Method"), unpasted("api.log:12:START RequestId: x")
+    ('(c0ffee00-0000-4000-8000-000000000001) Method', 'START RequestId: x')
+    >>> unpasted("> GET /orders HTTP/2"), unpasted('    "status": 500,')
+    ('> GET /orders HTTP/2', '    "status": 500,')
+    """
+    if (first := line[:1]) in "({[" or (first.isalnum() and ":" not in line[:120]):
+        return line
+    if STRONG.match(line):
+        return line
+    match = _PASTED.match(line)
+    end = match.end() if match else 0
+    return line[end:] if end and STRONG.match(line, end) else line
+
+
 class Prefix(msgspec.Struct, frozen=True, kw_only=True):
     """What was peeled off, and the message that remains."""
 

@@ -35,7 +35,7 @@ CLAIMS: tuple[Claim, ...] = (
           "Regional and private REST APIs can have it raised (quota L-E5AE38E3, since June 2024); HTTP APIs have 30 s,"
           " WebSocket APIs 29 s, both fixed; streamed REST responses up to 15 minutes. And there are many more"
           " boundaries: function, init, authorizer, connect, load balancer, edge, client.", _REST_LIMITS),
-    Claim("The network is the invisible culprit for 100 to 500 ms.", "opinion",
+    Claim("The network quietly costs 100 to 500 ms of a request.", "opinion",
           "No source is given. Measure it: integration latency less the backend's own duration (and init).", _METRICS),
     Claim("Switch execution logs on under Stages, Logs/Tracing, at INFO at least.", "right",
           "The section is called Logs and tracing today and needs the account's CloudWatch role first. INFO without"
@@ -68,20 +68,23 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("SSH behind the load balancer and time a curl.", "half right",
           "It measures from another place. The load balancer's access log and TargetResponseTime measure it in place.",
           f"{_DOCS}/elasticloadbalancing/latest/application/load-balancer-access-logs.html"),
-    Claim("Even when Lambda finishes in 28 s, the gateway cuts at 29.", "half right",
-          "28 s warm is in time. 28 s after a cold start, a queue or an authorizer's share may not be.", _REST_LIMITS),
-    Claim("The gateway's limit cannot be adjusted upward.", "out of date",
+    Claim("A function that needs 28 s is still cut off at 29.", "half right",
+          "28 s warm is in time; 28 s after a cold start or a wait for an environment may not be. The authorizer's time"
+          " does not count: the limit is on the integration alone.", _REST_LIMITS),
+    Claim("Nobody can get more time from the gateway.", "out of date",
           "See the first claim: by quota for Regional and private REST APIs, never for edge-optimised, HTTP and"
           " WebSocket APIs.", _REST_LIMITS),
     Claim("Go asynchronous with SQS: 202 and a job id.", "right",
-          "The sample leaves out making the id, a store for the result, idempotency and a dead-letter queue.",
+          "The sample leaves out making the id, a store for the result, idempotency and a dead-letter"
+          " queue. A message may hold 1 MiB today.",
           f"{_DOCS}/AWSSimpleQueueService/latest/SQSDeveloperGuide/welcome.html"),
-    Claim("A WebSocket API does not carry the same timeout restrictions.", "wrong",
+    Claim("WebSocket APIs are free of this timeout.", "wrong",
           "Every WebSocket integration has 29 s, not raisable. What helps is pushing the result later over the open"
           " connection (idle 10 minutes, 2 hours in all).", _WS_LIMITS),
     Claim("Invoke Lambda asynchronously and poll.", "right",
           "On REST APIs without proxy integration; HTTP APIs cannot set the invocation type. Events wait up to 6 hours"
-          " and are tried up to three times.", f"{_DOCS}/lambda/latest/dg/invocation-async.html"),
+          " and are tried up to three times. Durable functions run longer than 15 minutes.",
+          f"{_DOCS}/lambda/latest/dg/invocation-async.html"),
     Claim("Use Step Functions.", "right",
           "Standard workflows for long work. Synchronous Express ends after 5 minutes, and behind the gateway after"
           " the gateway's limit.", f"{_DOCS}/step-functions/latest/dg/concepts-standard-vs-express.html"),
@@ -100,10 +103,11 @@ CLAIMS: tuple[Claim, ...] = (
           " at which the init phase is cut and run again inside the request.", _INIT),
     Claim("Provisioned concurrency costs about 0.015 USD per GB-hour.", "right",
           "That is the idle part (x86, us-east-1); running time and requests come on top. It does not work on $LATEST"
-          " and not together with SnapStart.", "https://aws.amazon.com/lambda/pricing/"),
-    Claim("Next time you see a 504 ...", "half right",
-          "Also at 503 (HTTP API), 502 and 500 (function timeout, throttle), a WebSocket error frame, and a 504 of"
-          " CloudFront or a load balancer.", _REST_LIMITS),
+          " and not together with SnapStart, and is counted in steps of 5 minutes.",
+          "https://aws.amazon.com/lambda/pricing/"),
+    Claim("A 504 is the sign to look for.", "half right",
+          "One of several: also 503 (HTTP API), 502 and 500 (function timeout, throttle), a WebSocket error frame, and"
+          " a 504 of CloudFront or a load balancer.", _REST_LIMITS),
 )  # fmt: skip
 
 

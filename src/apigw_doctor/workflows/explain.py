@@ -9,6 +9,8 @@ from apigw_doctor.diagnosis.rule import Rule
 from apigw_doctor.workflows.article import article_page
 
 ARTICLE = "article"
+#: The words that stand for ids in the commands of `remedies`; a word of a setting (INFO) is none.
+_PLACE = re.compile(r"\b(?:[A-Z]+_(?:[A-Z]+_)?(?:ID|ARN)|STAGE|METHOD|FUNCTION|ALIAS|N)\b")
 
 
 def names() -> list[tuple[str, str]]:
@@ -47,8 +49,7 @@ def rule_page(rule: Rule) -> str:
         f"- Layer: {rule.layer.value}",
         f"- Needs: {evidence}; uses where given: {helpful}",
         f"- Since: {rule.since}",
-        "- Fixes: "
-        + (", ".join(f"`{fix}` ({REMEDIES[fix].title})" for fix in rule.fixes) or "none: more evidence first"),
+        f"- Fixes: {_titled(rule.fixes) or 'none: more evidence first'}",
         "",
         "## Sources",
         "",
@@ -59,15 +60,29 @@ def rule_page(rule: Rule) -> str:
 
 def finding_page(finding: FindingPage) -> str:
     """One finding about many requests."""
-    return (
-        f"# {finding.name}\n\n{finding.what}\n\n## How it decides\n\n{finding.how}\n\n## What to do\n\n{finding.do}\n"
-    )
+    lines = [
+        f"# {finding.name}",
+        "",
+        finding.what,
+        "",
+        "## How it decides",
+        "",
+        finding.how,
+        "",
+        "## What to do",
+        "",
+        finding.do,
+    ]
+    if finding.fixes:
+        lines += ["", f"Fixes: {_titled(finding.fixes)}"]
+    return "\n".join(lines) + "\n"
 
 
 def fix_page(remedy: Remedy) -> str:
-    """One remedy with its command, places to fill in CAPITALS."""
+    """One remedy with its command, and the places in it to fill in."""
     command = remedy.command(Place())
-    causes = ", ".join(f"{rule.code} {rule.name}" for rule in sorted(catalogue(), key=_code) if remedy.id in rule.fixes)
+    named_by = [f"{rule.code} {rule.name}" for rule in sorted(catalogue(), key=_code) if remedy.id in rule.fixes]
+    named_by += [f"finding {found.name}" for found in PAGES.values() if remedy.id in found.fixes]
     lines = [
         f"# {remedy.id}",
         "",
@@ -75,10 +90,10 @@ def fix_page(remedy: Remedy) -> str:
         "",
         f"- Why: {remedy.why}",
         f"- Applicability: {remedy.applicability}",
-        f"- Named by: {causes or 'findings and missing evidence'}",
+        f"- Named by: {', '.join(named_by) or 'no cause or finding yet'}",
     ]
     if command is not None:
-        lines += ["", "```sh", command, "```"]
+        lines += ["", *_to_fill_in(command), "```sh", command, "```"]
     return "\n".join(lines) + "\n"
 
 
@@ -90,6 +105,17 @@ def first_sentence(text: str) -> str:
 
 def _code(rule: Rule) -> str:
     return rule.code
+
+
+def _to_fill_in(command: str) -> list[str]:
+    """Which words in CAPITALS stand for what the evidence would say."""
+    places = dict.fromkeys(_PLACE.findall(command))
+    return [f"To fill in: {', '.join(f'`{place}`' for place in places)}", ""] if places else []
+
+
+def _titled(fixes: tuple[str, ...]) -> str:
+    """`memory` -> `` `memory` (Give the function more memory ...) ``."""
+    return ", ".join(f"`{fix}` ({REMEDIES[fix].title})" for fix in fixes)
 
 
 def _words(kind: type) -> str:
