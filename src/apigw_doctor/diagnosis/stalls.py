@@ -13,7 +13,8 @@ from apigw_doctor.model.terms import Boundary
 _MOST = 0.5
 _CALL_CHARS = 90
 _OWN_MARKS = re.compile(
-    r"^(?:\[?(?:INFO|DEBUG|WARN(?:ING)?|ERROR|TRACE|LOG)\]?[\s:]+|[\w.]+\s(?=(?:Making|Calling|Sending|Starting)\b))"
+    r"^(?:\d{4}-\d\d-\d\d[T ][\d:.,]+Z?\s+|\[?(?:INFO|DEBUG|WARN(?:ING)?|ERROR|TRACE|LOG|NOTICE)\]?[\s:|-]+|\d+ ---\s+"
+    r"|\[[\w .:#-]{1,40}\]\s*|[\w.$/-]{1,80}\s[:-]\s+|[a-z][\w.]{1,60}\s(?=(?:Making|Calling|Sending|Starting)\b))+"
 )
 
 

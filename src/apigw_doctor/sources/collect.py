@@ -19,6 +19,8 @@ from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, find_inputs,
 
 _STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
 _YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
+#: A log's own line, also right behind a client's transcript.
+_LOG_LINE = re.compile(r"\([\w+/=-]{8,64}\) [A-Z]|(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT ")
 GROUND_TRUTH = "truth.jsonl"
 
 
@@ -82,6 +84,8 @@ class FileReader:
         self._transcript = Transcript()
         self._edge = CloudFrontLog()
         self._block: json_blocks.Block | None = None
+        #: what stood before the open document on its first line
+        self._block_message: Message | None = None
         self._table: tables_text.Table | None = None
         self._zone_ms: float | None = None
         self._last = Read("")
@@ -225,19 +229,29 @@ class FileReader:
             return False
         done = block.feed(text)
         for document in block.take():
-            self._document(document)
+            self._block_document(document)
         if done:
-            self._block = None
+            self._block, self._block_message = None, None
             if block.broken:
                 self._abandoned(block)
         return True
+
+    def _block_document(self, document: json_blocks.Document) -> None:
+        """A document that began behind a time and a stream has them too (`aws logs tail --format json`)."""
+        message = self._block_message
+        if message is None:
+            self._document(document)
+        elif (read := self._message_text(changed(message, text=document.text))) is not None:
+            self._know(read)
+        else:
+            self._count_unread(document.number, "JSON of no kind that is known")
 
     def _fits_inside(self, block: json_blocks.Block) -> bool:
         """An object at the line's start may be an element of an open array."""
         return block.started_with.lstrip().startswith("[") or bool(block.lines[-1].rstrip().endswith(("[", ",", ":")))
 
     def _give_up_block(self) -> None:
-        block, self._block = self._block, None
+        block, self._block, self._block_message = self._block, None, None
         if block is not None:
             self._abandoned(block)
 
@@ -390,12 +404,17 @@ class FileReader:
             continues = self._test.line(prefix.rest, at=prefix.at, origin=message.origin)
             if continues is not None:
                 return Read("test" if not prefix.test_form else "execution-log", continues)
-        if self._last.kind != "client" or not prefix.bare:
+        if self._last.kind != "client" or not prefix.bare or _LOG_LINE.match(text):
             read = self._payloads.text(message)
             if read is not None:
                 return read
-        if json_blocks.starts(prefix.rest) and not prefix.bare and (read := self._message_text(message)) is not None:
-            return read
+        if json_blocks.starts(prefix.rest) and not prefix.bare:
+            if (read := self._message_text(message)) is not None:
+                return read
+            block = json_blocks.Block(int(message.origin.rpartition(":")[2]), prefix.rest)
+            if not block.broken and not block.documents:
+                self._block, self._block_message = block, message
+                return Read("blank")
         if (read := self._payloads.edge(self._edge, text, message.origin)) is not None:
             return read
         if self._transcript.feed(text, message.origin):

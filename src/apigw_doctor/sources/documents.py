@@ -16,6 +16,7 @@ import msgspec
 
 from apigw_doctor.model.times import from_epoch, parse_time
 from apigw_doctor.sources import json_blocks
+from apigw_doctor.sources.tables_text import TEXT_COLUMNS, TIME_COLUMNS, column
 
 _MAX_DEPTH = 6
 _MESSAGE_KEYS = (
@@ -98,11 +99,11 @@ def _query_row(cells: list[dict[str, Any]], outer: Wrapped) -> Wrapped:
 def row_of(row: dict[str, str], outer: Wrapped | None = None) -> Wrapped:
     """An Insights (or CSV) row: its message where it has one, else its fields."""
     outer = outer or Wrapped()
-    time = next((row[key] for key in ("@timestamp", "timestamp") if row.get(key)), None)
+    time = row.get(column(row, TIME_COLUMNS) or "")
     group = row.get("@log") or outer.group
     if group and ":" in group:
         group = group.rpartition(":")[2]
-    text = next((row[key] for key in ("@message", "message") if row.get(key)), None)
+    text = row.get(column(row, TEXT_COLUMNS) or "") or None
     at = parse_time(time) if time else outer.at
     return Wrapped(
         text=text.rstrip("\n") if text is not None else None,

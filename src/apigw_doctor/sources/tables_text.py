@@ -6,7 +6,7 @@ Each reader takes lines and gives rows as `{column: text}`; it says when the tab
 import csv
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -28,6 +28,9 @@ _KNOWN = frozenset(
         "@entity",
     ]
 )
+#: How consoles and log viewers name the time and the text of a record.
+TIME_COLUMNS = ("@timestamp", "timestamp", "time", "date", "datetime", "_time", "eventtime")
+TEXT_COLUMNS = ("@message", "message", "line", "log", "msg", "_raw", "body", "content", "event")
 _RULE = re.compile(r"\|?[\s:|-]*-{3,}[\s:|-]*\|?")
 _CELL = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.DOTALL | re.IGNORECASE)
 
@@ -68,8 +71,17 @@ def open_table(line: str) -> Table | None:
 
 
 def _is_header(names: list[str]) -> bool:
-    plain = all(re.fullmatch(r"[@\w.() *-]{1,60}", name) for name in names)
-    return plain and bool(_KNOWN & set(names)) and not any(name.isdigit() for name in names)
+    if not all(re.fullmatch(r"[@\w.() *-]{1,60}", name) and not name.isdigit() for name in names):
+        return False
+    return bool(_KNOWN & set(names)) or (
+        column(names, TIME_COLUMNS) is not None and column(names, TEXT_COLUMNS) is not None
+    )
+
+
+def column(names: Iterable[str], wanted: tuple[str, ...]) -> str | None:
+    """The first of the wanted columns that is there, in any case."""
+    by_name = {name.lower(): name for name in names}
+    return next((by_name[name] for name in wanted if name in by_name), None)
 
 
 def looks_like_access_header(line: str) -> bool:
