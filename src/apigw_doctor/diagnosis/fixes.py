@@ -53,12 +53,10 @@ def ranked_fixes(
     place = _usual_place(judged)
     known = {fix.id for fix in found}
     extra = [fix for fix in wanted_evidence if fix not in known]
-    if (
-        any(finding.name == "function-timeout-far-above-limit" for finding in findings)
-        and "function-timeout" not in known
-    ):
-        extra.append("function-timeout")
     found.extend(_fix(fix, None, len(failed), place, REMEDIES[fix].why) for fix in extra)
+    far = next((finding for finding in findings if finding.name == "function-timeout-far-above-limit"), None)
+    if far is not None and "function-timeout" not in known:
+        found.append(_fix("function-timeout", None, len(failed), place, far.detail))
     return tuple(found)
 
 

@@ -409,12 +409,12 @@ class FileReader:
             if read is not None:
                 return read
         if json_blocks.starts(prefix.rest) and not prefix.bare:
-            if (read := self._message_text(message)) is not None:
-                return read
             block = json_blocks.Block(int(message.origin.rpartition(":")[2]), prefix.rest)
             if not block.broken and not block.documents:
                 self._block, self._block_message = block, message
                 return Read("blank")
+            if (read := self._message_text(message)) is not None:
+                return read
         if (read := self._payloads.edge(self._edge, text, message.origin)) is not None:
             return read
         if self._transcript.feed(text, message.origin):

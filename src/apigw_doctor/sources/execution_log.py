@@ -19,7 +19,7 @@ import re
 import zlib
 from collections.abc import Callable
 
-from apigw_doctor.model.ids import EXTENDED_PATTERN, UUID_PATTERN, api_from_group, function_from_uri, trace_root
+from apigw_doctor.model.ids import EXTENDED_PATTERN, UUID_PATTERN, api_from_group, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first, latest, seen
 
@@ -208,34 +208,14 @@ def _endpoint_headers(facts: Facts, rest: str, at: float | None) -> bool:
 
 
 def _endpoint_uri(facts: Facts, rest: str, at: float | None) -> bool:
-    uri = rest.split(" [TRUNCATED]")[0].strip()
-    function, qualifier = function_from_uri(uri)
-    if facts.get("authorizer_started_at") and not facts.get("authorizer_completed_at") and not facts.get("started_at"):
-        return False  # the authorizer's own endpoint
-    first(facts, "endpoint_uri", uri)
-    first(facts, "function", function)
-    first(facts, "qualifier", qualifier)
-    return False
-
-
-def _uri_line(facts: Facts, rest: str, at: float | None) -> bool:
     facts["saw_trace"] = True
-    return _endpoint_uri(facts, rest, at)
+    facts.setdefault("uris", []).append((at, rest.split(" [TRUNCATED]")[0].strip()))
+    return False
 
 
 def _sending(facts: Facts, rest: str, at: float | None) -> bool:
     facts["saw_trace"] = True
-    in_authorizer = (
-        facts.get("authorizer_started_at") is not None
-        and facts.get("authorizer_completed_at") is None
-        and facts.get("started_at") is None
-        and not facts.get("saw_execution")
-    )
-    _endpoint_uri(facts, rest, at)
-    if in_authorizer:
-        return False
-    latest(facts, "sending_at", at)
-    facts["was_sent"] = True
+    facts.setdefault("sends", []).append((at, rest.split(" [TRUNCATED]")[0].strip()))
     return True
 
 
@@ -247,9 +227,7 @@ def _received(facts: Facts, rest: str, at: float | None) -> bool:
     latest(facts, "received_at", at)
     if match := _RECEIVED.match(rest):
         first(facts, "integration_latency_ms", float(match[2]))
-        # For a Lambda target this is the Lambda service's status, not the function's own.
-        field = "service_status" if facts.get("function") else "integration_status"
-        first(facts, field, int(match[1]) if match[1] else None)
+        first(facts, "received_status", int(match[1]) if match[1] else None)
     return True
 
 
@@ -277,11 +255,7 @@ def _failed(facts: Facts, rest: str, at: float | None) -> bool:
     earliest(facts, "failed_at", at)
     if match := _LAMBDA_ID.search(rest):
         first(facts, "lambda_request_id", match[1])
-    known = facts.get("failure")
-    if known is None:
-        facts["failure"] = rest.strip()
-    elif rest.strip() not in known:
-        facts["failure"] = f"{known}; {rest.strip()}"
+    facts.setdefault("failures", set()).add((at or 0.0, rest.strip()))
     return True
 
 
@@ -301,7 +275,7 @@ def _completed(facts: Facts, rest: str, at: float | None) -> bool:
         return False
     first(facts, "status", int(match[1]))
     latest(facts, "completed_at", at)
-    if int(match[1]) < _SUCCESS_BELOW and facts.get("failure") is None and facts.get("response_type") is None:
+    if int(match[1]) < _SUCCESS_BELOW and not facts.get("failures") and facts.get("response_type") is None:
         facts.pop("cites", None)  # healthy: nothing to prove
         facts.pop("endpoint_body", None)
         return False
@@ -374,7 +348,7 @@ VOCABULARY: tuple[tuple[str, Handler], ...] = (
     ("Method request body before transformations:", _trace_level),
     ("Method request model validation", _nothing),
     ("Request body does not match model", _nothing),
-    ("Endpoint request URI: ", _uri_line),
+    ("Endpoint request URI: ", _endpoint_uri),
     ("Endpoint request headers: ", _endpoint_headers),
     ("Endpoint request body after transformations:", _trace_level),
     ("Sending request to ", _sending),

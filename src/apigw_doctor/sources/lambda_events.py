@@ -31,6 +31,14 @@ _TELLING_KEYS = (
 )
 
 
+def _function_named(value: dict[str, Any]) -> str | None:
+    """The function's own name, as structured loggers add it to every line."""
+    arn = next((value[key] for key in ("function_arn", "functionArn", "invokedFunctionArn") if key in value), None)
+    if isinstance(arn, str) and (name := function_from_uri(arn)[0]) is not None:
+        return name
+    return text_of(value.get("function_name", value.get("functionName")))
+
+
 class LambdaEvents:
     """Reads JSON events into invocations."""
 
@@ -162,6 +170,8 @@ class LambdaEvents:
             stream.loose.append(line)
             return True
         facts = self.invocations.of(target, where)
+        if facts.get("function") is None:
+            facts["function"] = _function_named(value)
         self.invocations.add_line(facts, line, whole, where)
         stream.last_id = target
         return True

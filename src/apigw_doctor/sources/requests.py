@@ -9,6 +9,7 @@ import sys
 from typing import Any
 
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
+from apigw_doctor.model.ids import function_from_uri
 from apigw_doctor.model.terms import EvidenceKind
 
 Facts = dict[str, Any]
@@ -135,7 +136,29 @@ def _same_time(facts: Facts, at: float | None) -> bool:
     return at is None or not times or min(abs(at - time) for time in times) < _SAME_REQUEST_MS
 
 
+def _settle(facts: Facts) -> None:
+    """Decide what only all lines together tell: which endpoint was the integration's, and whose status it gave."""
+    if facts.get("failures"):
+        # The execution log's words go before the access log's; several at one moment in a fixed order.
+        facts["failure"] = "; ".join(dict.fromkeys(text for _, text in sorted(facts["failures"])))
+    hung = facts.get("authorizer_started_at") is not None and facts.get("authorizer_completed_at") is None
+    if hung and facts.get("started_at") is None and not facts.get("saw_execution"):
+        return  # what was sent went to the authorizer
+    sends: list[tuple[float | None, str]] = facts.get("sends", [])
+    for at, uri in sorted([*facts.get("uris", ()), *sends], key=lambda item: item[0] or 0.0, reverse=True)[:1]:
+        function, qualifier = function_from_uri(uri)
+        for field, value in (("endpoint_uri", uri), ("function", function), ("qualifier", qualifier)):
+            first(facts, field, value)
+        if sends:
+            facts["was_sent"] = True
+            latest(facts, "sending_at", max((sent for sent, _ in sends if sent is not None), default=at))
+    status = facts.get("received_status")
+    # For a Lambda target "Received response. Status" is the Lambda service's, not the function's own.
+    first(facts, "service_status" if facts.get("function") else "integration_status", status)
+
+
 def _row(facts: Facts) -> GatewayRequest:
+    _settle(facts)
     values = {field: value for field, value in facts.items() if field in _FIELDS}
     values["cites"] = tuple(facts.get("cites", ()))
     from_start = facts.get("saw_info") or facts.get("saw_trace") or facts.get("authorizer_started_at")

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 Row = dict[str, str]
+#: A log event may have 1 MB; the csv module stops at 128 KB unless told.
+csv.field_size_limit(1 << 24)
 
 #: A header must name one of these columns to be believed.
 _KNOWN = frozenset(
@@ -63,7 +65,7 @@ def open_table(line: str) -> Table | None:
     if re.match(r"(?i)<(table|thead|tbody|tr)\b", stripped):
         return Html(line)
     for delimiter in (",", "\t", ";"):
-        names = next(csv.reader([stripped], delimiter=delimiter), [])
+        names = _cells(stripped, delimiter)
         names = [name.strip() for name in names]
         if (len(names) > 1 or names == ["@message"]) and _is_header(names):
             return Delimited(names, delimiter)
@@ -115,8 +117,7 @@ class Delimited(Table):
         if self._quoting_open(text) and len(self._open) < 2000:
             return []
         self._open = []
-        cells = next(csv.reader([text], delimiter=self._delimiter, strict=False), [])
-        cells = next(csv.reader(text.splitlines(keepends=True), delimiter=self._delimiter), cells)
+        cells = _cells(text, self._delimiter)
         if len(cells) < len(self._names):
             return None if len(cells) < 2 or len(self._names) == 2 else [self._row(cells)]
         return [self._row(cells)]
@@ -135,9 +136,17 @@ class Delimited(Table):
         """See `Table`."""
         if not self._open:
             return []
-        cells = next(csv.reader(["\n".join(self._open) + '"'], delimiter=self._delimiter), [])
+        cells = _cells("\n".join(self._open) + '"', self._delimiter)
         self._open = []
         return [self._row(cells)] if len(cells) >= len(self._names) else []
+
+
+def _cells(text: str, delimiter: str) -> list[str]:
+    """The cells of one CSV record; of what is none, the pieces between delimiters."""
+    try:
+        return next(csv.reader(text.splitlines(keepends=True), delimiter=delimiter), [])
+    except csv.Error:
+        return text.split(delimiter)
 
 
 def _open_markdown(line: str) -> Table | None:

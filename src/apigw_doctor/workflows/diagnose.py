@@ -31,7 +31,7 @@ from apigw_doctor.diagnosis.verdict import (
 )
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
-from apigw_doctor.model.terms import Confidence, EvidenceKind, Kind
+from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
 from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.sources.collect import collect
 
@@ -234,7 +234,8 @@ def _wanted_evidence(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple
         return ()
     sources = {kind for row in evidence.requests for kind in row.sources}
     wanted = []
-    if EvidenceKind.EXECUTION_LOG not in sources:
+    types = {row.api_type for row in evidence.requests}
+    if EvidenceKind.EXECUTION_LOG not in sources and types != {ApiType.HTTP}:
         wanted.append("execution-logging")
     if EvidenceKind.ACCESS_LOG not in sources:
         wanted.append("access-logging")
