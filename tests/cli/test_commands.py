@@ -1,0 +1,169 @@
+"""The commands as a user calls them: options, exit statuses, one clear sentence for what cannot be done."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from apigw_doctor.reports.schema import json_schema
+
+INCIDENT = Path(__file__).parent.parent.parent / "examples" / "checkout-incident"
+HEALTHY = (
+    "2026-03-01T10:00:00.000Z (c0ffee00-0000-4000-8000-000000000001) Starting execution for request: x\n"
+    "2026-03-01T10:00:00.100Z (c0ffee00-0000-4000-8000-000000000001) Method completed with status: 200\n"
+)
+SECRET = "Authorization=Bearer abcdefghijklmnopqrstuvwxyz0123"
+
+
+def call(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "apigw_doctor", *arguments], input=stdin, capture_output=True, text=True, check=False
+    )
+
+
+def test_failed_requests_give_1_and_exit_zero_turns_that_into_0() -> None:
+    """Scripts branch on it."""
+    assert call("diagnose", str(INCIDENT)).returncode == 1
+    assert call("diagnose", str(INCIDENT), "--exit-zero").returncode == 0
+
+
+def test_no_failed_request_gives_0() -> None:
+    """On standard input too."""
+    done = call("diagnose", "-", stdin=HEALTHY)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("no failed request among 1 request")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["diagnose"], "no input was given"),
+        (["diagnose", "no-such-folder"], "no-such-folder: no such file or folder"),
+        (["why", "x", "no-such-folder"], "no such file"),
+        (["diagnose", "-", "--from", "yesterday"], "--from 'yesterday' is no time"),
+        (["diagnose", "-", "--no-redact", "--anonymize"], "contradict"),
+        (["explain", "cold-strat"], "did you mean cold-start"),
+        (["diagnos"], "No such command"),
+    ],
+)
+def test_wrong_usage_gives_2_and_one_clear_sentence(arguments: list[str], words: str) -> None:
+    """Never a traceback."""
+    done = call(*arguments, stdin=HEALTHY)
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_empty_and_binary_inputs_give_2(tmp_path: Path) -> None:
+    """Nothing in them could be evidence."""
+    for name, data, words in (("empty.log", b"", "is empty"), ("a.bin", b"\x7fELF\0\0\0", "binary data")):
+        (tmp_path / name).write_bytes(data)
+        done = call("diagnose", str(tmp_path / name))
+        assert done.returncode == 2
+        assert words in done.stderr
+
+
+def test_a_cut_archive_gives_an_answer_and_3(tmp_path: Path) -> None:
+    """What could be read is judged, and the report says what was cut."""
+    data = gzip.compress((INCIDENT / "access.log").read_bytes())
+    (tmp_path / "access.log.gz").write_bytes(data[: len(data) // 2])
+    done = call("diagnose", str(tmp_path), "--format", "json", "--exit-zero")
+    answer = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert answer["summary"]["requests"] > 20
+    assert "cut short" in answer["gaps"][0]
+
+
+def test_a_failed_input_beside_good_ones_loses_nothing_else(tmp_path: Path) -> None:
+    """A binary file, an empty one and a line of 9 MB among logs are named and counted."""
+    (tmp_path / "access.log").write_bytes((INCIDENT / "access.log").read_bytes())
+    (tmp_path / "core.bin").write_bytes(b"\x7fELF" + b"\0" * 100)
+    (tmp_path / "empty.log").write_bytes(b"")
+    (tmp_path / "long.log").write_bytes(b"x" * 9_000_000 + b"\n" + HEALTHY.encode())
+    answer = json.loads(call("diagnose", str(tmp_path), "--format", "json").stdout)
+    assert answer["summary"]["requests"] == 112
+    reasons = " ".join(row["reason"] for row in answer["unread"])
+    assert all(words in reasons for words in ("binary data", "is empty", "9 MB"))
+
+
+def test_the_json_answer_follows_its_schema() -> None:
+    """The schema that ships."""
+    answer = json.loads(call("diagnose", str(INCIDENT), "--format", "json").stdout)
+    jsonschema.validate(answer, json_schema())
+    assert answer["schema"] == "apigw-doctor/diagnosis/1"
+
+
+def test_output_goes_to_a_file_and_the_screen_stays_empty(tmp_path: Path) -> None:
+    """For a ticket."""
+    target = tmp_path / "report.md"
+    done = call("diagnose", str(INCIDENT), "--format", "markdown", "--output", str(target))
+    assert done.stdout == ""
+    assert target.read_text(encoding="utf-8").startswith("#")
+
+
+def test_from_and_to_keep_only_requests_of_that_time() -> None:
+    """By arrival."""
+    limits = ("--from", "2026-03-10T10:05:00Z", "--to", "2026-03-10T10:06:30Z")
+    answer = json.loads(call("diagnose", str(INCIDENT), "--format", "json", *limits).stdout)
+    assert {verdict["cause"] for verdict in answer["verdicts"]} == {"stalled-call"}
+    assert answer["summary"]["failed"] == 3
+
+
+def test_why_finds_a_request_by_any_of_its_ids() -> None:
+    """Request id (or its beginning), trace id, invocation id."""
+    answer = json.loads(call("diagnose", str(INCIDENT), "--format", "json").stdout)
+    verdict = next(verdict for verdict in answer["verdicts"] if verdict["cause"] == "cold-start")
+    for wanted in (
+        verdict["request_id"],
+        verdict["request_id"][:8],
+        f"Root={verdict['trace_id']}",
+        verdict["invocation"]["request_id"],
+    ):
+        done = call("why", wanted, str(INCIDENT))
+        assert done.returncode == 1
+        assert done.stdout.startswith("cold start:")
+
+
+def test_why_names_the_nearest_for_an_unknown_id() -> None:
+    """With exit status 2."""
+    done = call("why", "54405490-0000", str(INCIDENT))
+    assert done.returncode == 2
+    assert "the nearest are" in done.stderr
+
+
+def test_secrets_and_addresses_stay_out(tmp_path: Path) -> None:
+    """--no-redact says so on standard error; --anonymize hides addresses and keeps them apart."""
+    log = HEALTHY.replace("status: 200", "status: 500").replace(
+        "Starting execution for request: x",
+        f"Execution failed due to configuration error: {{{SECRET}}} from 198.51.100.7",
+    )
+    plain = call("diagnose", "-", stdin=log)
+    assert "abcdefghijklmnop" not in plain.stdout
+    raw = call("diagnose", "-", "--no-redact", stdin=log)
+    assert "keep this report on this machine" in raw.stderr
+    hidden = call("diagnose", "-", "--anonymize", "--format", "json", stdin=log)
+    assert "198.51.100.7" not in hidden.stdout
+    assert "ip-" in hidden.stdout
+
+
+def test_help_and_diagnose_import_nothing_heavy_before_they_need_it() -> None:
+    """`--help` answers at once."""
+    code = (
+        "import sys; from apigw_doctor.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit(' '.join(m for m in ('duckdb', 'rich', 'boto3', 'yaml', 'zstandard') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+def test_no_color_in_pipes_and_with_no_color(tmp_path: Path) -> None:
+    """Escape codes only where asked for."""
+    assert "\x1b" not in call("diagnose", str(INCIDENT)).stdout
+    assert "\x1b" in call("diagnose", str(INCIDENT), "--color").stdout
