@@ -80,6 +80,8 @@ def _witness_failed(witnesses: Witnesses, request: GatewayRequest) -> bool:
     client, edge = witnesses.clients.get(request.key), witnesses.edges.get(request.key)
     if client is not None and (client.gave_up or (client.status or 0) >= _FAILED):
         return True
+    if client is not None and client.status is None and client.message and request.status is None:
+        return True  # an error body or frame of the gateway, pasted alone
     return edge is not None and (edge.status or 0) >= _FAILED
 
 

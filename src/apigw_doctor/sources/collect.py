@@ -181,6 +181,8 @@ class FileReader:
         """A JSON document or a table begins here."""
         if self._last.kind == "client" and self._transcript.feed(text, self._origin(number)):
             return True
+        if text[0].isdigit() or text[0] == "(":
+            return False  # the usual log line
         if json_blocks.starts(text) and not (self._last.continues and text[:1].isspace()):
             return self._json(number, text)
         if self._edge.header(text):
