@@ -2,6 +2,7 @@
 
 import msgspec
 
+from apigw_doctor.attribution.alignment import align
 from apigw_doctor.attribution.clocks import clocks_of, kind_of
 from apigw_doctor.attribution.effective_limit import ABOUT_MS, EffectiveLimits, Limit
 from apigw_doctor.attribution.joins import Joined, Joiner
@@ -34,12 +35,15 @@ class Assembled(msgspec.Struct, frozen=True):
     clock_skew_ms: float | None
     #: invocations that failed and that no request of the gateway's logs can have called
     unclaimed: tuple[LambdaInvocation, ...]
+    #: files whose times were of another zone -> by how much they were moved
+    moved: dict[str, float]
 
 
 def assemble(evidence: Evidence) -> Assembled:
     """Join, measure and compare; judge nothing."""
     witnesses = hear(evidence)
-    everything = msgspec.structs.replace(evidence, requests=witnesses.requests)
+    aligned = align(msgspec.structs.replace(evidence, requests=witnesses.requests))
+    everything = aligned.evidence
     limits, joiner = EffectiveLimits(everything), Joiner(everything)
     concerned: list[tuple[GatewayRequest, Limit, Kind]] = []
     for request in everything.requests:
@@ -60,6 +64,7 @@ def assemble(evidence: Evidence) -> Assembled:
         sum(item.invocation is not None for item in joiner.by_id.values()),
         joiner.skew_ms,
         tuple(unclaimed),
+        aligned.moved,
     )
 
 

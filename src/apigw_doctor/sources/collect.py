@@ -133,8 +133,8 @@ class FileReader:
 
     def _note_zone(self) -> None:
         offset = self._zone_ms
-        said = "taken as UTC" if offset is None else f"{offset / 3_600_000:+.2f} h from UTC, as its own messages show"
-        self._payloads.evidence.notes.append(f"{self._source.name}: times without a zone were {said}")
+        said = "were taken as UTC" if offset is None else f"are {offset / 3_600_000:+.2f} h from UTC, as messages show"
+        self._payloads.zoneless.setdefault(said, []).append(self._source.name)
 
     def _trouble(self, item: TooLong | Cut) -> None:
         name, evidence = self._source.name, self._payloads.evidence

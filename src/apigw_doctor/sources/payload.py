@@ -54,6 +54,8 @@ class Payloads:
         self.access = AccessLog(self.requests, formats)
         self.lambdas = LambdaLog()
         self.evidence = Evidence()
+        #: what was made of times without a zone -> the files that have such
+        self.zoneless: dict[str, list[str]] = {}
 
     def text(self, message: Message) -> Read | None:
         """Read a message that is text; only its first line decides what it is."""
@@ -157,6 +159,9 @@ class Payloads:
         """All rows, with the functions of unnamed logs filled in where a file's name tells."""
         self.evidence.requests = self.requests.rows()
         self.evidence.unjoined_records = self.requests.unjoined_records
+        for said, files in self.zoneless.items():
+            named = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
+            self.evidence.notes.append(f"times without a zone {said} ({named})")
         self.evidence.integrations = configuration.join_routes(self.evidence.integrations)
         names = {row.function for row in self.evidence.requests if row.function}
         names |= {row.function for row in self.evidence.functions} | {

@@ -30,7 +30,7 @@ from apigw_doctor.diagnosis.verdict import (
     Window,
 )
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact
-from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, TargetTiming
 from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
 from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.sources.collect import collect
@@ -246,6 +246,14 @@ def _wanted_evidence(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple
 
 def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
     notes = list(evidence.notes)
+    if assembled.moved:
+        hours = ", ".join(f"{zone / 3_600_000:+.2f} h" for zone in sorted(set(assembled.moved.values())))
+        notes.append(
+            f"the times of {_plural(len(assembled.moved), 'Lambda log file')} were {hours} off the gateway's,"
+            " as joins by id show; they were moved"
+        )
+    if evidence.targets:
+        notes.extend(_target_note(row) for row in evidence.targets)
     if assembled.clock_skew_ms is not None:
         notes.append(
             f"the Lambda log's clock is {assembled.clock_skew_ms:+.0f} ms off the gateway's, by"
@@ -259,6 +267,14 @@ def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
     if assembled.unclaimed:
         notes.append(_unclaimed(assembled.unclaimed))
     return tuple(notes)
+
+
+def _target_note(row: TargetTiming) -> str:
+    """Pasted `curl -w` timings speak of the target, at the time and place of the curl."""
+    parts = (("connect", row.connect_ms), ("first byte", row.first_byte_ms), ("total", row.total_ms))
+    told = ", ".join(f"{name} after {value:.0f} ms" for name, value in parts if value is not None)
+    where = "from where curl ran; about the target, not about one request"
+    return f"target {row.host or 'timed with curl'}: {told or 'no timing'} ({where})"
 
 
 def _unclaimed(rows: tuple[LambdaInvocation, ...]) -> str:
