@@ -15,6 +15,10 @@ _GIVE_UP_AFTER = 64_000_000
 _START = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:[\[{]|"@|\]|$))')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _ARRAYS = re.compile(r'"(events|results|logEvents|Traces|Records|records|items|Items|hits)"\s*:\s*\[\s*$')
+#: Half of a surrogate pair is no character, and could not be written again.
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
 _DECODER = json.JSONDecoder()
 
 
@@ -40,6 +44,7 @@ def decode_line(number: int, line: str) -> tuple[list[Document], str]:
         pass
     else:
         return ([Document(number, value, text)], "") if isinstance(value, dict | list) else ([], text)
+    text = _LONE_SURROGATE.sub(r"\\ufffd", text) if "\\u" in text else text
     documents: list[Document] = []
     while text[:1] in ("{", "["):
         try:

@@ -69,7 +69,7 @@ def find_inputs(paths: tuple[str, ...], stdin: Callable[[], BinaryIO] | None = N
             found[STDIN] = Input("stdin", _Spooled(stdin or _stdin))
             continue
         for path in _walk(name):
-            found.setdefault(str(path), Input(str(path), lambda path=path: path.open("rb"), path))  # type: ignore[misc]
+            found.setdefault(str(path), Input(_printable(path), lambda path=path: path.open("rb"), path))  # type: ignore[misc]
     return list(found.values())
 
 
@@ -109,11 +109,11 @@ def is_binary(source: Input) -> bool:
 
 def head_text(source: Input) -> str:
     """The first 64 KB as text, for a look ahead; empty when it cannot be read."""
-    with source.open() as raw:
-        try:
+    try:
+        with source.open() as raw:
             return _decompressed(raw).read(_HEAD).decode("utf-8", "replace")
-        except _CUT:
-            return ""
+    except _CUT:
+        return ""
 
 
 def _walk(name: str) -> list[Path]:
@@ -126,6 +126,11 @@ def _walk(name: str) -> list[Path]:
     if not matches:
         raise NothingReadable(f"{name}: no such file or folder", "check the path; '-' reads standard input")
     return [inner for match in matches for inner in (_walk(str(match)) if match.is_dir() else [match])]
+
+
+def _printable(path: Path) -> str:
+    """A file's name may hold bytes that are no text."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -17,7 +17,7 @@ from apigw_doctor.diagnosis.findings import (
     findings_of,
 )
 from apigw_doctor.diagnosis.fixes import ranked_fixes
-from apigw_doctor.diagnosis.judge import Judged, judge, place_of
+from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged, judge, place_of
 from apigw_doctor.diagnosis.remedies import Place
 from apigw_doctor.diagnosis.verdict import (
     SCHEMA,
@@ -203,6 +203,8 @@ def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tu
     share = "all" if count == len(failed) and count > 1 else f"{count}"
     mostly = f"{share} by {cause}" if len(failed) > 1 else cause
     where = f" on {example.method or ''} {example.route}".replace("  ", " ") if example.route else ""
+    if cause == UNDETERMINED:
+        return f"{what}, {timed_out} of them timed out - cause not determined for {count}{where}: {example.summary}"
     return f"{what}, {timed_out} of them timed out - {mostly}{where} ({example.confidence.value}): {example.summary}"
 
 
