@@ -38,9 +38,21 @@ def kind_of(request: GatewayRequest, limit: Limit) -> Kind | None:
     if status is None and (request.failure or request.function_error) and not request.completed_well:
         return Kind.FAILED
     integration_ms = integration_time_ms(request)
+    if limit.basis is LimitBasis.DEFAULT and integration_ms is not None and integration_ms > limit.limit_ms + ABOUT_MS:
+        return None  # answered long after the default: the limit was raised, to a value that nobody told
     if integration_ms is not None and status is not None and integration_ms > NEAR_LIMIT_SHARE * limit.limit_ms:
         return Kind.NEAR_LIMIT
     return None
+
+
+def never_called(request: GatewayRequest) -> bool:
+    """The authorizer failed, so the integration was not called at all."""
+    if request.was_sent or request.integration_latency_ms is not None or request.integration_status is not None:
+        return False
+    if (request.response_type or "").startswith("AUTHORIZER_") or (request.authorizer_status or 0) >= 500:
+        return True
+    started = request.authorizer_started_at is not None and request.authorizer_completed_at is None
+    return started and request.started_at is None
 
 
 def function_throttled(request: GatewayRequest) -> bool:

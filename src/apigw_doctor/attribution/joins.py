@@ -11,6 +11,7 @@ from statistics import median
 
 import msgspec
 
+from apigw_doctor.attribution.clocks import never_called
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Join
@@ -138,7 +139,7 @@ class Joiner:
 
     def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
         arrived, begun = _arrival(request, clocks), row.begun_at
-        if arrived is None or begun is None or request.lambda_request_id is not None:
+        if arrived is None or begun is None or request.lambda_request_id is not None or never_called(request):
             return False
         if request.trace_id and row.trace_id and request.trace_id != row.trace_id:
             return False

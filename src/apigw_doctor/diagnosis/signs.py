@@ -6,15 +6,17 @@ r"""Signs that several rules read in the same way.
 
 import re
 
+from apigw_doctor.attribution.calls import names_call
 from apigw_doctor.attribution.clocks import NEAR_LIMIT_SHARE, words_of
 from apigw_doctor.attribution.effective_limit import ABOUT_MS as _ABOUT_MS
-from apigw_doctor.attribution.timeline import Clocks, Pairing
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence
 from apigw_doctor.diagnosis.rule import NotDecidable
 from apigw_doctor.evidence.tables import AppLine, Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Kind, Outcome
 
 #: "About": so far may a measured time lie from a limit (gateway cuts seen at 29.004 to 29.230 s).
 ABOUT_MS = _ABOUT_MS
+_MOST = 0.5
 #: Named as missing where several invocations fit one request, or the joined one has no end yet.
 JOINING_ID = "an id that joins the request to one of the invocations that fit"
 REPORT_LINE = "the invocation's REPORT line"
@@ -185,6 +187,13 @@ def is_finished_line(text: str) -> bool:
     if _FINISHED.search(text) is None or _FROM_A_CALL.search(text):
         return False
     return _RESPONSE_FIRST.match(text) is not None or _CALL.search(text) is None
+
+
+def may_hide_a_call(invocation: LambdaInvocation, silence: Silence | None) -> bool:
+    """Most of the run is a silence that began with a call: somebody else may have spent the time."""
+    if silence is None or silence.duration_ms < _MOST * (invocation.duration_ms or 0.0):
+        return False
+    return names_call(silence.last_line)
 
 
 def last_own_line(invocation: LambdaInvocation) -> AppLine | None:

@@ -1,6 +1,6 @@
 """FUN101 backend-slower-than-limit."""
 
-from apigw_doctor.attribution.timeline import Clocks, Pairing
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
     ABOUT_MS,
@@ -9,6 +9,7 @@ from apigw_doctor.diagnosis.signs import (
     cited,
     cold_ms,
     is_killed,
+    may_hide_a_call,
     threshold_ms,
     without_invocation,
 )
@@ -32,6 +33,7 @@ def backend_slower_than_limit(
     request: GatewayRequest | None,
     invocation: LambdaInvocation | None,
     load_balancer: LoadBalancerRequest | None,
+    silence: Silence | None,
 ) -> Answer:
     """The backend did its work and ended by itself, but only after the gateway had given up.
 
@@ -67,6 +69,7 @@ def backend_slower_than_limit(
     late = total_ms == run_ms and _ended_late(clocks, invocation, run_ms)
     if not (over or late) or _default_is_enough(clocks, total_ms):
         return None
+    sure = over and invocation.outcome is Outcome.SUCCESS and not may_hide_a_call(invocation, silence)
     ended = "raised" if invocation.outcome is Outcome.ERROR else "finished"
     return Cause(
         summary=(
@@ -74,7 +77,7 @@ def backend_slower_than_limit(
             f" {clocks.limit_ms:.0f} ms"
             + ("" if clocks.kind is Kind.NEAR_LIMIT else "; its work was done all the same")
         ),
-        confidence=Confidence.PROVEN if over and invocation.outcome is Outcome.SUCCESS else Confidence.LIKELY,
+        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
         layer=Layer.FUNCTION,
         spent_ms=run_ms,
         cites=cited(request, invocation),

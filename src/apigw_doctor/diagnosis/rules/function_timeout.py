@@ -1,6 +1,6 @@
 """FUN102 function-timeout."""
 
-from apigw_doctor.attribution.timeline import Clocks
+from apigw_doctor.attribution.timeline import Clocks, Silence
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
     ABOUT_MS,
@@ -8,6 +8,7 @@ from apigw_doctor.diagnosis.signs import (
     is_killed,
     is_unexplained,
     known_not_lambda,
+    may_hide_a_call,
     no_timer_fired,
     stated_timeout_ms,
     words,
@@ -29,6 +30,7 @@ def function_timeout(
     request: GatewayRequest | None,
     invocation: LambdaInvocation | None,
     settings: FunctionSettings | None,
+    silence: Silence | None,
 ) -> Answer:
     """Lambda killed the function at its own timeout while the gateway was still waiting.
 
@@ -53,7 +55,7 @@ def function_timeout(
     own_ms = invocation.timeout_ms if invocation is not None and killed else stated_ms
     own_ms = own_ms or (None if settings is None else settings.timeout_ms)
     if clocks.boundary is Boundary.FUNCTION_TIMEOUT:
-        sure = request is not None and (stated_ms is not None or killed or clocks.boundary_stated)
+        sure = request is not None and invocation is not None and killed and not may_hide_a_call(invocation, silence)
     elif killed and (_nobody_seen_waiting(clocks, request) or _below_the_limit(clocks, own_ms)):
         sure = False
     elif no_timer_fired(clocks) and is_unexplained(request) and invocation is None and not known_not_lambda(request):
@@ -78,6 +80,7 @@ def function_timeout(
         timer_ms=None if clocks.cut_by_gateway else own_ms,
         spent_ms=None if invocation is None else invocation.duration_ms,
         cites=cited(request, invocation),
+        why_not=() if invocation is not None else (("stalled-call", "only the function's log could show a call"),),
     )
 
 

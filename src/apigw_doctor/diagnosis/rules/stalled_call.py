@@ -9,6 +9,8 @@ from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
 _NEARLY_ALL = 0.8
+#: So many other invocations must all have hung before that says something about the network.
+_ALL = 2
 
 
 @rule(
@@ -71,11 +73,19 @@ def stalled_call(
             " until the kill"
             + (f"; {returned} other such call{'s' if returned != 1 else ''} did return" if returned else "")
         ),
-        confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
+        confidence=_confidence(surroundings, sure=sure),
         spent_ms=silence.duration_ms,
         cites=(Cite(origin=silence.last_origin, text=silence.last_line),),
         why_not=(("function-hung", "the last line before the silence names the call"),),
     )
+
+
+def _confidence(surroundings: Surroundings, *, sure: bool) -> Confidence:
+    """Where every invocation hung and no call ever came back, the network may be the cause as well (NET102)."""
+    all_hung = surroundings.same_function_slow == surroundings.same_function >= _ALL
+    if all_hung and not surroundings.same_target_returned + surroundings.other_targets_returned:
+        return Confidence.POSSIBLE
+    return Confidence.PROVEN if sure else Confidence.LIKELY
 
 
 def _without_times(invocation: LambdaInvocation) -> Answer:
