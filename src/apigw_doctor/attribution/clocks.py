@@ -13,6 +13,8 @@ from apigw_doctor.model.terms import ApiType, Boundary, ElapsedBasis, Kind, Limi
 
 #: Over this share of its limit an answered request counts as a near miss.
 NEAR_LIMIT_SHARE = 0.8
+#: What the gateway itself adds at the most; no integration fits into it unseen.
+_OVERHEAD_MS = 50.0
 _FUNCTION_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds|Sandbox\.Timedout")
 _FUNCTION_SAID = re.compile(r"(?i)customer function error|Lambda function returned the following error")
 _THROTTLED = re.compile(
@@ -51,6 +53,8 @@ def never_called(request: GatewayRequest) -> bool:
         return False
     if (request.response_type or "").startswith("AUTHORIZER_") or (request.authorizer_status or 0) >= 500:
         return True
+    if request.authorizer_latency_ms is not None and request.response_latency_ms is not None and request.status == 500:
+        return request.response_latency_ms - request.authorizer_latency_ms < _OVERHEAD_MS
     started = request.authorizer_started_at is not None and request.authorizer_completed_at is None
     return started and request.started_at is None
 
