@@ -168,12 +168,16 @@ class LambdaInvocation(Row, frozen=True, kw_only=True):
 
     @property
     def begun_at(self) -> float | None:
-        """When the environment was asked for: INIT_START, else START less init or restore, else START."""
+        """When the environment was asked for: INIT_START, else START (or end less duration) less init or restore."""
         if self.init_started_at is not None:
             return self.init_started_at
-        if self.started_at is None:
-            return None
-        return self.started_at - (self.init_ms or 0.0) - (self.restore_ms or 0.0)
+        started = self.started_at
+        if started is None:
+            ended = self.ended_at if self.ended_at is not None else self.reported_at
+            if ended is None or self.duration_ms is None:
+                return None
+            started = ended - self.duration_ms
+        return started - (self.init_ms or 0.0) - (self.restore_ms or 0.0)
 
     @property
     def finished_at(self) -> float | None:

@@ -21,6 +21,7 @@ import msgspec
 from apigw_doctor.model.ids import EXTENDED, UUID, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.model.times import from_epoch, parse_time
+from apigw_doctor.sources.execution_log import lambda_id_in
 from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first, seen
 
 Context = dict[str, str]
@@ -375,6 +376,8 @@ def _fill_identity(facts: Facts, context: Context) -> None:
     first(facts, "request_id", context.get("requestId"))
     if (lambda_id := context.get("integration.requestId")) is not None and UUID.fullmatch(lambda_id):
         first(facts, "lambda_request_id", lambda_id)
+    elif "integration.error" in context:
+        first(facts, "lambda_request_id", lambda_id_in(context["integration.error"]))
     if "xrayTraceId" in context:
         first(facts, "trace_id", trace_root(context["xrayTraceId"]))
     if "integration.uri" in context:

@@ -14,7 +14,7 @@ from apigw_doctor.sources import configuration, documents, json_blocks, tables_t
 from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.payload import Message, Payloads, Read
-from apigw_doctor.sources.prefix import STRONG, Prefix, peel, unpasted, zone_offset_ms
+from apigw_doctor.sources.prefix import STRONG, TIME_OF_DAY, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, find_inputs, head_text, is_binary, read_lines
 
 _STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
@@ -378,6 +378,8 @@ class FileReader:
     def _plain(self, number: int, text: str) -> None:
         if self._test.header(text):
             self._know(Read("execution-log"))
+            return
+        if TIME_OF_DAY.fullmatch(text):
             return
         if self._payloads.access.of_known_format(text, at=None, origin=self._origin(number)):
             self._know(Read("access-log"))

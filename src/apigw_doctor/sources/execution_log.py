@@ -25,6 +25,8 @@ from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first
 
 _LINE = re.compile(rf"\(({UUID_PATTERN}|{EXTENDED_PATTERN}|[A-Za-z0-9_-]{{8,64}}={{0,2}})\) ?(.*)", re.DOTALL)
 _RESPONSE_BODY = "Endpoint response body before transformations:"
+#: What may follow the status of a request.
+_TRAILING = ("Method completed", "AWS Integration Endpoint", "X-ray Tracing")
 _SUCCESS_BELOW = 500
 _BODY_CHARS = 600
 
@@ -94,7 +96,8 @@ class TestTranscript:
         started = re.match(rf"Starting execution for request: ({UUID_PATTERN})", words)
         if started and (self._facts is None or self._facts.get("request_id") not in (None, started[1])):
             self._facts = self._requests.of_line(started[1])
-        if self._facts is None or ((self._facts.get("completed_at") or self._facts.get("status")) and _opens(words)):
+        over = self._facts is not None and self._facts.get("status") is not None and not words.startswith(_TRAILING)
+        if self._facts is None or over:
             self._facts = self._requests.anonymous(f"test:{at}:{zlib.crc32(words.encode()):x}")
         facts = self._facts
         if started and facts.get("request_id") is None:
@@ -129,10 +132,6 @@ def find_handler(words: str) -> tuple[str, Handler] | None:
         if words.startswith(start):
             return start, handler
     return None
-
-
-def _opens(words: str) -> bool:
-    return words.startswith(("Starting execution", "Sending request", "HTTP Method", "Method request", "Endpoint req"))
 
 
 def _nothing(facts: Facts, rest: str, at: float | None) -> bool:
@@ -245,16 +244,24 @@ def _response_headers(facts: Facts, rest: str, at: float | None) -> bool:
 def _response_body(facts: Facts, rest: str, at: float | None) -> bool:
     facts["saw_trace"] = True
     first(facts, "endpoint_body", rest[:_BODY_CHARS])
+    first(facts, "lambda_request_id", lambda_id_in(rest[:_BODY_CHARS]))
     return '"errorMessage"' in rest or '"Reason"' in rest or "Task timed out" in rest
 
 
-_LAMBDA_ID = re.compile(rf"Lambda request id: ({UUID_PATTERN})")
+_LAMBDA_ID = re.compile(
+    rf"Lambda request id: ({UUID_PATTERN})|({UUID_PATTERN}) Task timed out|RequestId: ({UUID_PATTERN}) Error"
+)
+
+
+def lambda_id_in(text: str) -> str | None:
+    """The Lambda request id that an error text names."""
+    match = _LAMBDA_ID.search(text)
+    return next(filter(None, match.groups()), None) if match else None
 
 
 def _failed(facts: Facts, rest: str, at: float | None) -> bool:
     earliest(facts, "failed_at", at)
-    if match := _LAMBDA_ID.search(rest):
-        first(facts, "lambda_request_id", match[1])
+    first(facts, "lambda_request_id", lambda_id_in(rest))
     facts.setdefault("failures", set()).add((at or 0.0, rest.strip()))
     return True
 

@@ -24,7 +24,7 @@ import msgspec
 
 from apigw_doctor.evidence.tables import AppLine, LambdaInvocation
 from apigw_doctor.model.ids import trace_root
-from apigw_doctor.model.times import parse_time
+from apigw_doctor.model.times import ISO_PATTERN, parse_time
 from apigw_doctor.sources.lambda_events import LambdaEvents
 from apigw_doctor.sources.lambda_settle import invocation_row, settle
 from apigw_doctor.sources.lambda_stream import LINE_CHARS, MAX_LINES, Invocations, append_time, cite, note_logged_ids
@@ -166,7 +166,12 @@ class LambdaLog:
         cite(facts, where.origin, message)
 
     def _timed_out(self, match: re.Match[str], message: str, where: Where) -> bool:
-        self.invocations.mark_timeout(self.invocations.begin(match[1], where), float(match[2]) * 1000.0, message, where)
+        facts = self.invocations.begin(match[1], where)
+        time = re.search(ISO_PATTERN, message[: match.start()])
+        at = where.at if where.at is not None else parse_time(time[0]) if time else None
+        if at is not None:
+            facts.setdefault("ended_at", at)
+        self.invocations.mark_timeout(facts, float(match[2]) * 1000.0, message, where)
         return True
 
     def _app_line(self, found: dict[str, str | None], text: str, message: str, where: Where) -> bool:

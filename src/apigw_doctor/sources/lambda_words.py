@@ -32,13 +32,15 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-LAMBDA_ID = rf"({UUID_PATTERN}|[0-9a-f]{{8}}-[0-9a-z-]{{4,40}})"
 PLATFORM = re.compile(
-    rf"(START|END|REPORT) RequestId: {LAMBDA_ID}|(INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT)\b"
+    # Posters mask ids, so any word will do behind these three.
+    r"(START|END|REPORT) RequestId: (\S{1,80})|(INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT)\b"
     r"|(EXTENSION|TELEMETRY|LOGS)\s+Name:"
 )
 _FIELD = re.compile(r"(?:^|\s)((?:[A-Z][A-Za-z]*)(?: (?:[A-Z][A-Za-z]*))*): (\S+(?: (?:ms|MB|seconds))?)")
-TIMED_OUT = re.compile(rf"{LAMBDA_ID}.{{0,20}}?Task timed out after (\d+(?:\.\d+)?) seconds")
+TIMED_OUT = re.compile(
+    rf"({UUID_PATTERN}|[^\s:\"']{{6,80}}):?(?: Error:)? Task timed out after (\d+(?:\.\d+)?) seconds"
+)
 NODE = re.compile(
     rf"({ISO_PATTERN})\s+({UUID_PATTERN}|undefined)\s+(?:(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+)?(.*)", re.DOTALL
 )

@@ -27,8 +27,14 @@ _SEPARATOR = re.compile(r"[ \t]*(?:[|]|-(?=\s)|:(?=\s))?[ \t]*")
 STRONG = re.compile(
     r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
     r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\{\"|\[\{\"|\d{4}/\d{2}/\d{2}/\["
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4} ?: "
 )
-_PASTED = re.compile(r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::|\t| \|) ?)?\s*")
+_PASTED = re.compile(
+    r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::|\t| \|) ?)?"
+    r"\s*\"?(?:\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[ap]m)?\s+)?(?:(?:INFO|DEBUG|WARN|ERROR)\s+)?"
+)
+#: A time of day alone on its line, as consoles copy it; without a date it tells nothing.
+TIME_OF_DAY = re.compile(r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*")
 
 
 def unpasted(line: str) -> str:
@@ -39,7 +45,7 @@ def unpasted(line: str) -> str:
     >>> unpasted("> GET /orders HTTP/2"), unpasted('    "status": 500,')
     ('> GET /orders HTTP/2', '    "status": 500,')
     """
-    if (first := line[:1]) in "({[" or (first.isalnum() and ":" not in line[:120]):
+    if line[:1] in ("(", "{", "["):
         return line
     if STRONG.match(line):
         return line
