@@ -153,7 +153,9 @@ class _Builder:
         line = self._witnesses.load_balancers.get(key)
         clocks = clocks_of(request, limit, kind, client, invocation)
         clocks = _witnessed(clocks, request, client, edge)
-        silence = longest_silence(invocation, clocks.cut_at) if invocation else None
+        silence = None
+        if invocation is not None:
+            silence = longest_silence(invocation, clocks.cut_at, self._neighbourhood.log_until(invocation))
         return Timeline(
             clocks=clocks,
             pairing=msgspec.structs.replace(joined.pairing, clock_skew_ms=self._skew_ms),

@@ -22,9 +22,11 @@ _SERVICES = (
 _OPERATION = (
     r"(?:Get|Put|List|Describe|Batch|Query|Scan|Invoke|Send|Publish|Create|Update|Delete|Start|Head|Copy|Receive|Post"
     r"|Assume|Decrypt|Encrypt|Upload|Download|Transact)[A-Z][A-Za-z]+"
+    r"|(?:get|put|post|send|list|query|scan|start|update|delete|batch\w*)(?:Items?|Objects?|Message|ToConnection|Secret"
+    r"|SecretValue|Parameters?|Execution|QueryExecution|Records?)"
 )
 _TARGET = re.compile(
-    rf"https?://|\b{_OPERATION}\b|(?i:\b(?:{_SERVICES})\b)|\.amazonaws\.com|\b{_METHOD} request\b"
+    rf"https?://|\b(?:{_OPERATION})\b|(?i:\b(?:{_SERVICES})\b)|\.amazonaws\.com|\b{_METHOD} request\b"
     rf"|\w[\w -]*[:>] ?{_METHOD} /|\bS(?:ELECT|elect)\b.+\b(?:FROM|from)\b|(?i:\bwaiting for\b)"
     r"|(?i:\b(?:making|sending|starting|opening|awaiting)\b.{0,40}\b(?:request|call|connection|query)\b)"
     r"|(?i:\b(?:calling|querying|invoking|fetching|connecting|requesting|contacting|polling|publishing|dialing)\b)"

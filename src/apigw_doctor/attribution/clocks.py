@@ -122,7 +122,7 @@ def clocks_of(
         elapsed_ms=total,
         elapsed_basis=basis,
         integration_ms=integration_ms,
-        cut_at=cut_at(request, limit, total),
+        cut_at=cut_at(request, limit, total, boundary),
         timer_ms=timer,
         authorizer_ms=authorizer_time_ms(request),
     )
@@ -140,8 +140,8 @@ def authorizer_time_ms(request: GatewayRequest) -> float | None:
     return None if end is None else end - request.authorizer_started_at
 
 
-def cut_at(request: GatewayRequest, limit: Limit, total_ms: float | None) -> float | None:
-    """When the gateway stopped waiting (or had its answer)."""
+def cut_at(request: GatewayRequest, limit: Limit, total_ms: float | None, boundary: Boundary) -> float | None:
+    """When the gateway stopped waiting (or had its answer); None when nothing tells."""
     for at in (request.failed_at, request.received_at, request.completed_at):
         if at is not None:
             return at
@@ -149,6 +149,8 @@ def cut_at(request: GatewayRequest, limit: Limit, total_ms: float | None) -> flo
         return None
     if total_ms is not None:
         return request.arrived_at + total_ms
+    if boundary is not Boundary.INTEGRATION_TIMEOUT and request.status not in _timeout_statuses(request):
+        return None
     return request.arrived_at + (authorizer_time_ms(request) or 0.0) + limit.limit_ms
 
 
@@ -175,10 +177,12 @@ def _boundary(
             True,
             invocation.timeout_ms,
         )
+    if invocation is not None and _outran(invocation, limit) and request.status in _timeout_statuses(request):
+        return Boundary.INTEGRATION_TIMEOUT, "the invocation was still running at the limit", False, limit.limit_ms
     if _answered_otherwise(request, words):
         return Boundary.NONE, "an error was answered; no timer is named", bool(words), None
     at_limit = integration_ms is not None and -ABOUT_MS <= integration_ms - limit.limit_ms <= 2 * ABOUT_MS
-    if at_limit and request.status in _TIMEOUT_STATUS.get(request.api_type, (503, 504)):
+    if at_limit and request.status in _timeout_statuses(request):
         return Boundary.INTEGRATION_TIMEOUT, "the elapsed time is the limit", False, limit.limit_ms
     if integration_ms is not None and integration_ms < limit.limit_ms - ABOUT_MS and request.status != 504:
         return Boundary.NONE, "the answer came well before the limit", False, None
@@ -186,6 +190,17 @@ def _boundary(
 
 
 _TIMEOUT_STATUS = {ApiType.REST: (504,), ApiType.HTTP: (503, 504), ApiType.WEBSOCKET: (500, 502, 503, 504)}
+
+
+def _timeout_statuses(request: GatewayRequest) -> tuple[int, ...]:
+    return _TIMEOUT_STATUS.get(request.api_type, (503, 504))
+
+
+def _outran(invocation: LambdaInvocation, limit: Limit) -> bool:
+    """With its init, the run took longer than the gateway waits."""
+    if invocation.duration_ms is None:
+        return False
+    return invocation.duration_ms + (invocation.init_ms or 0.0) > limit.limit_ms - ABOUT_MS
 
 
 def _answered_by(invocation: LambdaInvocation, request: GatewayRequest, limit: Limit) -> bool:

@@ -12,8 +12,15 @@ _MIN_SHARE = 0.2
 _EQUAL_SHARE, _EQUAL_MS = 0.1, 500.0
 
 
-def longest_silence(invocation: LambdaInvocation, cut_at: float | None) -> Silence | None:
-    """The longest gap between lines, from START until END, kill or cut; None when none stands out."""
+def longest_silence(
+    invocation: LambdaInvocation, cut_at: float | None, log_until: float | None = None
+) -> Silence | None:
+    """The longest gap between lines, from START until END, kill or cut; None when none stands out.
+
+    `log_until` is the last moment that the function's log speaks of: what lies beyond is no silence.
+    """
+    if invocation.finished_at is None and cut_at is not None and (log_until is None or log_until < cut_at):
+        return None
     points = _points(invocation, cut_at)
     times = [point.at for point in points if point.at is not None]
     if len(points) < 2 or len(times) < len(points):

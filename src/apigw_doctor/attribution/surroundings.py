@@ -47,6 +47,7 @@ class _Function(msgspec.Struct):
     rows: list[LambdaInvocation]
     begins: list[float]
     ends: list[float]
+    until: float | None
     times: _Times
     firsts: _Times
     laters: _Times
@@ -93,6 +94,10 @@ class Neighbourhood:
                 found = _targets(found, function, invocation, silence)
         return found
 
+    def log_until(self, invocation: LambdaInvocation) -> float | None:
+        """The last moment that the log of the invocation's function speaks of."""
+        return self._functions[invocation.function].until
+
     def _route(self, found: Surroundings, request: GatewayRequest) -> Surroundings:
         route = self._routes[route_key(request)]
         own_well, own_timeout = _answered_well(request), stated_timeout(request)
@@ -130,6 +135,7 @@ def _prepare(rows: list[LambdaInvocation]) -> _Function:
         rows=ordered,
         begins=begins,
         ends=ends,
+        until=max([*ends, *begins, *(line.at for row in rows for line in row.lines[-1:] if line.at)], default=None),
         times=_Times.of(rows),
         firsts=_Times.of(row for row in rows if row.first_in_stream),
         laters=_Times.of(row for row in rows if row.first_in_stream is False),

@@ -6,6 +6,7 @@ two candidates are at most *possible*; an undetermined cause is never surer than
 
 import msgspec
 
+from apigw_doctor.attribution.clocks import function_throttled
 from apigw_doctor.attribution.segments import SILENCE
 from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.catalogue import catalogue
@@ -178,7 +179,7 @@ def _invocation(timeline: Timeline) -> JoinedInvocation | None:
     row, pairing = timeline.invocation, timeline.pairing
     if row is None:
         if pairing.candidates < 2:
-            return None
+            return _named_by_the_gateway(timeline)
         return JoinedInvocation(
             request_id=None,
             function=timeline.request.function if timeline.request else None,
@@ -198,6 +199,23 @@ def _invocation(timeline: Timeline) -> JoinedInvocation | None:
         join=pairing.join,
         candidates=pairing.candidates,
         offset_ms=_rounded(pairing.offset_ms),
+    )
+
+
+def _named_by_the_gateway(timeline: Timeline) -> JoinedInvocation | None:
+    """The gateway names the invocation, but its log was not given: there is an id to search for, and no more."""
+    request = timeline.request
+    if request is None or request.lambda_request_id is None or function_throttled(request):
+        return None
+    return JoinedInvocation(
+        request_id=request.lambda_request_id,
+        function=request.function,
+        duration_ms=None,
+        init_ms=None,
+        outcome=Outcome.UNKNOWN,
+        join=Join.REQUEST_ID,
+        candidates=1,
+        offset_ms=None,
     )
 
 

@@ -13,7 +13,7 @@ import re
 
 UUID_PATTERN = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 #: extended request ids, WebSocket and HTTP API request ids: base64-like, padded
-EXTENDED_PATTERN = r"[A-Za-z0-9_+/-]{11,15}="
+EXTENDED_PATTERN = r"[A-Za-z0-9_+/-]{11,22}={1,2}"
 UUID = re.compile(UUID_PATTERN)
 EXTENDED = re.compile(EXTENDED_PATTERN)
 _TRACE = re.compile(r"(?<![0-9a-fA-F])1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})(?![0-9a-fA-F])")

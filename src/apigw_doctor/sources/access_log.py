@@ -119,6 +119,13 @@ _TELLING = frozenset(
 )
 _EMPTY = frozenset({"", "-", "(none)", "null", "none", "None"})
 _MAX_LOOSE_CHARS = 100_000
+_MAX_PAIRS_CHARS = 4_000
+_PAIRS_START = re.compile(
+    r"\"?[A-Za-z][\w.]{1,40}\"?\s?[:=]\s?\S.{0,3000}\b(?i:request_?id)\"?\s?[:=]|(?i:request_?id)\"?\s?[:=]\s?\S"
+)
+_PAIR = re.compile(
+    r"([A-Za-z][\w.]{1,40})\"?\s?[:=]\s?(\"[^\"]*\"|[^,\s][^,]*?)(?=,?\s+\"?[A-Za-z][\w.]{1,40}\"?\s?[:=]|,?\s*$)"
+)
 
 
 class CompiledFormat(msgspec.Struct, frozen=True):
@@ -244,8 +251,15 @@ class AccessLog:
             if not stripped.endswith("}") or _is_json(stripped):
                 return False  # good JSON is read as such, by whoever knows its shape
             return self._take(self._named(loose_pairs(stripped)), at=at, origin=origin, text=line)
-        found = _clf(stripped) or _xml(stripped) or _csv(stripped)
+        found = _clf(stripped) or _xml(stripped) or _csv(stripped) or self._pairs(stripped)
         return found is not None and self._take(found, at=at, origin=origin, text=line)
+
+    def _pairs(self, line: str) -> Context | None:
+        """`requestId: x, status: 504, ...` or `requestId=x status=504 ...`, as frameworks and people write it."""
+        if _PAIRS_START.match(line) is None:
+            return None
+        found = {match[1]: match[2].strip('" ') for match in _PAIR.finditer(line[:_MAX_PAIRS_CHARS])}
+        return self._named(found)
 
     def of_known_format(self, line: str, *, at: float | None, origin: str) -> bool:
         """Read a line that one of the given format strings wrote."""
@@ -402,7 +416,7 @@ def _fill_api_type(facts: Facts, context: Context) -> None:
         facts["api_type"] = ApiType.WEBSOCKET
     elif request_id is not None and UUID.fullmatch(request_id):
         facts["api_type"] = ApiType.REST
-    elif request_id is not None and request_id.endswith("=") and len(request_id) <= 16:
+    elif request_id is not None and request_id.endswith("=") and len(request_id) <= 24:
         facts["api_type"] = ApiType.WEBSOCKET if (context.get("routeKey") or "").startswith("$c") else ApiType.HTTP
     elif "resourcePath" in context or "xrayTraceId" in context or "endpointType" in context:
         facts["api_type"] = ApiType.REST

@@ -210,7 +210,7 @@ def _holds_message(value: dict[str, Any], depth: int = 0) -> bool:
 
 
 _SYSTEM = re.compile(
-    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START "
+    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,22}={1,2})\) |(?:START|END|REPORT) RequestId: |INIT_START "
     r"|INIT_REPORT |RESTORE_REPORT "
     r"|\d{4}-\d\d-\d\dT\S+\s+[0-9a-f]{8}-[0-9a-f-]{27}\s|\[[A-Z]+\]\s+\d{4}-\d\d-\d\dT\S+\s+[0-9a-f]{8}-[0-9a-f-]{27}"
     r"|.{0,80}Task timed out after [\d.]+ seconds|(?:https?|h2|wss?) \d{4}-\d\d-\d\dT\S+ app/"

@@ -108,7 +108,7 @@ class TestTranscript:
         return read_words(facts, words, at, origin)
 
 
-UUID_LIKE = re.compile(rf"{UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,15}}=")
+UUID_LIKE = re.compile(rf"{UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,22}}={{1,2}}")
 
 
 def read_words(facts: Facts, words: str, at: float | None, origin: str) -> bool:

@@ -52,11 +52,11 @@ BRACKET_ID = re.compile(
 )
 GATEWAY_ID_KEYS = re.compile(
     r"(?:request_?id|extended_?request_?id|apigw[-_]?request_?id|apigw[-_]?id|correlation[-_]?id|gateway\w*id)"
-    r"""["']?\s*[:=]\s*\\?["']?([A-Za-z0-9_+/-]{11,15}=|""" + UUID_PATTERN + ")",
+    r"""["']?\s*[:=]\s*\\?["']?([A-Za-z0-9_+/-]{11,22}={1,2}|""" + UUID_PATTERN + ")",
     re.IGNORECASE,
 )
 #: Any id: only one that equals a gateway's request id will ever count.
-ANY_ID = re.compile(rf"(?<![\w-])({UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,15}}=)(?![\w=])")
+ANY_ID = re.compile(rf"(?<![\w-])({UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,22}}={{1,2}})(?![\w=])")
 CRASH = re.compile(
     r"Invoke Error|Uncaught Exception|Unhandled Promise Rejection|Runtime exited|Runtime\.\w+(?:Error|Exit\w*)"
     r"|^\[ERROR\]\s+[\w.]*(?:Error|Exception|Exit)\b"

@@ -17,6 +17,12 @@ from apigw_doctor.sources.lambda_log import LambdaLog
 from apigw_doctor.sources.lambda_words import Where
 from apigw_doctor.sources.requests import Requests
 
+#: Keys under which functions log their own request id, and those that only loggers write.
+_OWN_IDS = frozenset(
+    {"AWSRequestId", "AWSrequestId", "awsRequestId", "aws_request_id", "function_request_id", "lambda_request_id"}
+)
+_LOGGER_KEYS = frozenset({"level", "logger", "levelname", "severity", "loglevel", "log.level", "logLevel"})
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """One log message as its container gave it."""
@@ -116,7 +122,9 @@ class Payloads:
         kind = value.get("type")
         if isinstance(kind, str) and kind.startswith("platform."):
             return Read("lambda-log") if self.lambdas.event(value, where) else None
-        app_like = "level" in value and ("message" in value or "msg" in value)
+        app_like = bool(_OWN_IDS & value.keys()) or (
+            bool(_LOGGER_KEYS & value.keys()) and bool({"message", "msg", "event"} & value.keys())
+        )
         if not app_like and self.access.mapping(value, at=message.at, origin=message.origin, text=message.text):
             return Read("access-log")
         if app_like or where.function or {"errorType", "errorMessage"} <= value.keys():

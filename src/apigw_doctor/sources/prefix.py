@@ -25,7 +25,7 @@ _SEPARATOR = re.compile(r"[ \t]*(?:[|]|-(?=\s)|:(?=\s))?[ \t]*")
 
 #: What only a log's own lines begin with; bodies and prose do not.
 STRONG = re.compile(
-    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,15}=)\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
+    r"\((?:[0-9a-fA-F-]{36}|[\w+/-]{11,22}={1,2})\) |(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT "
     r"|\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}:\d{2}|\{\"|\[\{\"|\d{4}/\d{2}/\d{2}/\["
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4} ?: "
 )

@@ -50,7 +50,7 @@ def never_invoked(
     if request.saw_trace and request.saw_info and request.last_line_at is not None:
         confidence = Confidence.PROVEN if nothing_ran else Confidence.LIKELY
         sign = "its complete log holds no Sending line"
-    elif nothing_ran and not request.saw_info:
+    elif nothing_ran and not request.saw_info and request.response_latency_ms is not None:
         confidence, sign = Confidence.POSSIBLE, "the gateway names no integration"
     else:
         return NotDecidable(missing=(GATEWAY_REASON,))
