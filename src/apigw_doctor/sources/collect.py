@@ -171,8 +171,10 @@ class FileReader:
             return
         if not text.strip():
             return
-        if not (self._last.continues and self._last_prefixed) and self._last.kind != "client":
-            text = unpasted(text)
+        if not (self._last.continues and self._last_prefixed):
+            bare = unpasted(text)
+            # A client's transcript has its own "> " lines.
+            text = bare if self._last.kind != "client" or _LOG_LINE.match(bare) or "Task timed out" in bare else text
         if self._opens(number, text):
             return
         self._plain(number, text)

@@ -30,7 +30,7 @@ STRONG = re.compile(
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4} ?: "
 )
 _PASTED = re.compile(
-    r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::|\t| \|) ?)?"
+    r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
     r"\s*\"?(?:\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[ap]m)?\s+)?(?:(?:INFO|DEBUG|WARN|ERROR)\s+)?"
 )
 #: A time of day alone on its line, as consoles copy it; without a date it tells nothing.
