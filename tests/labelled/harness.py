@@ -133,6 +133,8 @@ def _find(label: dict[str, Any], verdicts: list[dict[str, Any]]) -> dict[str, An
     if wanted:
         exact = [v for v in verdicts if all(item in _ids(v) for item in wanted)]
         return exact[0] if exact else None
+    if "invocation" not in label and "request_id" not in label:
+        return next((v for v in verdicts if v["kind"] == "failed"), None)
     name = invocation if isinstance(invocation, str) else (invocation or {}).get("request_id")
     for verdict in verdicts:
         if name is None and verdict["request_id"] is None:

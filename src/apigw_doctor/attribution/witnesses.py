@@ -257,19 +257,20 @@ def _traces(found: Witnesses, segments: list[TraceSegment]) -> None:
                 by_id.get(gateway.extended_request_id or "") or by_id.get(gateway.gateway_request_id or "") or request
             )
         if request is None and gateway is not None:
-            request = _from_segment(gateway)
+            request = _from_segment(gateway, {row.lambda_request_id for row in rows if row.lambda_request_id})
             found.requests.append(request)
         if request is not None:
             found.traces[request.key] = trace
 
 
-def _from_segment(row: TraceSegment) -> GatewayRequest:
+def _from_segment(row: TraceSegment, lambda_ids: set[str]) -> GatewayRequest:
     elapsed = row.ended_at - row.started_at if row.ended_at is not None else None
     return GatewayRequest(
         key=row.extended_request_id or row.gateway_request_id or row.trace_id,
         request_id=row.gateway_request_id,
         extended_request_id=row.extended_request_id,
         trace_id=row.trace_id,
+        lambda_request_id=next(iter(lambda_ids)) if len(lambda_ids) == 1 else None,
         api_type=ApiType.REST,
         api_id=row.api_id,
         stage=row.stage,

@@ -21,7 +21,7 @@ from apigw_doctor.diagnosis.verdict import (
     Verdict,
 )
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
-from apigw_doctor.model.terms import ApiType, Boundary, Confidence, Join, Kind, Layer, Outcome
+from apigw_doctor.model.terms import ApiType, Boundary, Confidence, EvidenceKind, Join, Kind, Layer, Outcome
 from apigw_doctor.model.times import iso_or_none
 
 UNDETERMINED = "undetermined"
@@ -213,7 +213,7 @@ def _named_by_the_gateway(timeline: Timeline) -> JoinedInvocation | None:
         duration_ms=None,
         init_ms=None,
         outcome=Outcome.UNKNOWN,
-        join=Join.REQUEST_ID,
+        join=Join.SEGMENT if request.sources == (EvidenceKind.TRACES,) else Join.REQUEST_ID,
         candidates=1,
         offset_ms=None,
     )

@@ -29,6 +29,7 @@ _ISO = re.compile(
 _CLF = re.compile(r"\[?(\d{1,2})/([A-Z][a-z]{2})/(\d{4}):(\d{2}):(\d{2}):(\d{2}) ?([+-]\d{4})?\]?")
 _HTTP = re.compile(r"(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2})(?: (?:GMT|UTC))?")
 _UNIX = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (?:UTC|GMT|Z) (\d{4})")
+_KIBANA = re.compile(r"([A-Z][a-z]{2}) (\d{1,2}), (\d{4}) @ (\d{2}):(\d{2}):(\d{2})(?:\.(\d{3}))?")
 _NUMBER = re.compile(r"\d{9,19}(?:\.\d+)?(?:[eE]\+?\d+)?|\d\.\d+[eE]\+?\d+")
 _MONTHS = {
     name: number
@@ -49,6 +50,9 @@ def parse_time(text: str) -> float | None:
         return _from_iso(match)
     if _NUMBER.fullmatch(text):
         return from_epoch(float(text))
+    if match := _KIBANA.fullmatch(text):
+        whole = _from_parts(match, "mdyHMS")
+        return None if whole is None else whole + float(match[7] or 0)
     for pattern, order in ((_CLF, "dmyHMS"), (_HTTP, "dmyHMS"), (_UNIX, "mdHMSy")):
         if match := pattern.fullmatch(text):
             return _from_parts(match, order)

@@ -15,6 +15,7 @@ or an unquoted `-` makes a line that is no JSON exactly on the failing rows: tho
 import re
 import zlib
 from collections.abc import Mapping
+from itertools import zip_longest
 
 import msgspec
 
@@ -188,7 +189,7 @@ def loose_pairs(text: str) -> Context:
     """Key and value texts of something that looks like a flat JSON object but need not be one."""
     marks = list(re.finditer(r'"([A-Za-z_$@][\w.@$ -]{0,80})"\s*:\s*', text[:_MAX_LOOSE_CHARS]))
     found: Context = {}
-    for mark, following in zip(marks, [*marks[1:], None], strict=True):
+    for mark, following in zip_longest(marks, marks[1:]):
         end = following.start() if following else text.rfind("}")
         value = text[mark.end() : end if end > mark.end() else len(text)].strip()
         found[mark[1]] = _unquote(value.rstrip(", \t\n" if following else " \t\n"))

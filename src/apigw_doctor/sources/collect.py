@@ -14,13 +14,15 @@ from apigw_doctor.sources import configuration, documents, json_blocks, tables_t
 from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.payload import Message, Payloads, Read
-from apigw_doctor.sources.prefix import STRONG, TIME_OF_DAY, Prefix, peel, unpasted, zone_offset_ms
+from apigw_doctor.sources.prefix import CHROME, STRONG, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, find_inputs, head_text, is_binary, read_lines
 
 _STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
 _YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
 #: A log's own line, also right behind a client's transcript.
 _LOG_LINE = re.compile(r"\([\w+/=-]{8,64}\) [A-Z]|(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT ")
+#: `curl -v --trace-time`
+_TRACE_TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3,6} (?=[*<>] )")
 GROUND_TRUTH = "truth.jsonl"
 
 
@@ -95,6 +97,8 @@ class FileReader:
         self._lambda_stream: tuple[str | None, str | None] = (None, None)
         self._naive = False
         self._time_above: Prefix | None = None
+        #: the quote marks or indentation that pasting put before lines
+        self._pasted_before = ""
         #: a query result or table was read, whatever it held
         self._container = False
         self.problems: list[str] = []
@@ -171,8 +175,13 @@ class FileReader:
             return
         if not text.strip():
             return
+        if self._pasted_before and text.startswith(self._pasted_before):
+            inner = text[len(self._pasted_before) :]
+            text = inner if STRONG.match(inner) else text
         if not (self._last.continues and self._last_prefixed):
             bare = unpasted(text)
+            if bare is not text and not text[: len(text) - len(bare)].strip(" >\t"):
+                self._pasted_before = text[: len(text) - len(bare)]
             # A client's transcript has its own "> " lines.
             text = bare if self._last.kind != "client" or _LOG_LINE.match(bare) or "Task timed out" in bare else text
         if self._opens(number, text):
@@ -381,7 +390,7 @@ class FileReader:
         if self._test.header(text):
             self._know(Read("execution-log"))
             return
-        if TIME_OF_DAY.fullmatch(text):
+        if CHROME.fullmatch(text.strip()):
             return
         if self._payloads.access.of_known_format(text, at=None, origin=self._origin(number)):
             self._know(Read("access-log"))
@@ -423,7 +432,7 @@ class FileReader:
                 return read
         if (read := self._payloads.edge(self._edge, text, message.origin)) is not None:
             return read
-        if self._transcript.feed(text, message.origin):
+        if self._transcript.feed(_TRACE_TIME.sub("", text), message.origin):
             return Read("client")
         return self._in_stream(prefix, message)
 

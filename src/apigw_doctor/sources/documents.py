@@ -16,7 +16,7 @@ import msgspec
 
 from apigw_doctor.model.times import from_epoch, parse_time
 from apigw_doctor.sources import json_blocks
-from apigw_doctor.sources.tables_text import TEXT_COLUMNS, TIME_COLUMNS, column
+from apigw_doctor.sources.tables_text import GROUP_COLUMNS, STREAM_COLUMNS, TEXT_COLUMNS, TIME_COLUMNS, column
 
 _MAX_DEPTH = 6
 _MESSAGE_KEYS = (
@@ -100,7 +100,7 @@ def row_of(row: dict[str, str], outer: Wrapped | None = None) -> Wrapped:
     """An Insights (or CSV) row: its message where it has one, else its fields."""
     outer = outer or Wrapped()
     time = row.get(column(row, TIME_COLUMNS) or "")
-    group = row.get("@log") or outer.group
+    group = row.get(column(row, GROUP_COLUMNS) or "") or outer.group
     if group and ":" in group:
         group = group.rpartition(":")[2]
     text = row.get(column(row, TEXT_COLUMNS) or "") or None
@@ -110,7 +110,7 @@ def row_of(row: dict[str, str], outer: Wrapped | None = None) -> Wrapped:
         row=None if text is not None else row,
         at=at,
         group=group,
-        stream=row.get("@logStream") or row.get("logStreamName") or outer.stream,
+        stream=row.get(column(row, STREAM_COLUMNS) or "") or outer.stream,
         event_id=row.get("@ptr"),
     )
 

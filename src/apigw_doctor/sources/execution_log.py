@@ -27,6 +27,8 @@ _LINE = re.compile(rf"\(({UUID_PATTERN}|{EXTENDED_PATTERN}|[A-Za-z0-9_-]{{8,64}}
 _RESPONSE_BODY = "Endpoint response body before transformations:"
 #: What may follow the status of a request.
 _TRAILING = ("Method completed", "AWS Integration Endpoint", "X-ray Tracing")
+#: Longer events are no words that a mailer wrapped.
+_WRAPPED_CHARS = 400
 _SUCCESS_BELOW = 500
 _BODY_CHARS = 600
 
@@ -41,9 +43,17 @@ class ExecutionLog:
         self._requests = requests
         #: the request whose response body may go on over the next lines
         self._body_of: Facts | None = None
+        #: the last event, while its words may go on
+        self._wrapped: tuple[Facts, str, float | None, str] | None = None
 
     def continues(self, text: str) -> None:
-        """A further physical line: of interest only inside the endpoint's response body."""
+        """A further physical line: of interest inside the endpoint's response body, and where a mailer wrapped."""
+        if self._wrapped is not None:
+            facts, words, at, origin = self._wrapped
+            joined = f"{words.rstrip()} {text.strip()}"
+            if find_handler(joined) is not None:
+                read_words(facts, joined, at, origin)
+            self._wrapped = (facts, joined, at, origin) if len(joined) < _WRAPPED_CHARS else None
         if self._body_of is not None and len(self._body_of.get("endpoint_body") or "") < _BODY_CHARS:
             self._body_of["endpoint_body"] = f"{self._body_of.get('endpoint_body') or ''}\n{text.strip()}"
 
@@ -69,6 +79,8 @@ class ExecutionLog:
             first(facts, "api_id", api_id)
             first(facts, "stage", stage)
         self._body_of = facts if words.startswith(_RESPONSE_BODY) else None
+        short = len(words) < _WRAPPED_CHARS and " body " not in words and "headers" not in words
+        self._wrapped = (facts, words, at, origin) if short else None
         return read_words(facts, words, at, origin)
 
 

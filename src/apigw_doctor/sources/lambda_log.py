@@ -43,6 +43,9 @@ from apigw_doctor.sources.lambda_words import (
     take_status,
 )
 
+#: Fields of a REPORT line that was wrapped
+_MORE_FIELDS = re.compile(r"\b(?:Duration|Memory Size|Max Memory Used|Status|Error Type): |^\s*(?:ms|MB)\s")
+
 
 class LambdaLog:
     """Reads lines and JSON events into invocations."""
@@ -96,6 +99,10 @@ class LambdaLog:
             if message.lstrip().startswith("XRAY TraceId"):
                 facts["trace_id"] = trace_root(message) or facts.get("trace_id")
                 return
+            if stream.report is not None and _MORE_FIELDS.search(message):
+                stream.report = f"{stream.report} {message.strip()}"
+                self._report(stream.last_id, stream.report, where)
+                return
             lines = facts.get("lines")
             if lines and len(lines[-1].text) < LINE_CHARS:
                 joined = f"{lines[-1].text}\n{message.strip()}"[:LINE_CHARS]
@@ -147,6 +154,7 @@ class LambdaLog:
 
     def _report(self, request_id: str, message: str, where: Where) -> None:
         facts = self.invocations.begin(request_id, where)
+        self.invocations.stream(where).report = message
         fields = fields_of(message)
         facts["reported_at"] = where.at
         for field, name in (

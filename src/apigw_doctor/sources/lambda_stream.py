@@ -31,6 +31,8 @@ class Stream(msgspec.Struct, kw_only=True):
     #: lines that came while no invocation was open
     loose: list[AppLine] = []
     last_id: str | None = None
+    #: the last REPORT line, which may go on over the next lines
+    report: str | None = None
 
 
 class Invocations:
@@ -51,6 +53,7 @@ class Invocations:
         """The invocation, noted as one of the line's stream."""
         stream = self.stream(where)
         facts = self.of(request_id, where)
+        stream.report = None
         if request_id not in facts.setdefault("streams", {}):
             facts["streams"][request_id] = where.stream_key
             stream.ids.append(request_id)

@@ -19,6 +19,8 @@ _TIME = re.compile(rf"[\[(]?({ISO_PATTERN})[\])]?(?=$|[\s|,:;-])")
 _EPOCH = re.compile(r"(1[0-9]{12})(?=$|[\s|,])")
 _TEST_TIME = re.compile(r"([A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4}) ?: ?")
 _STREAM = re.compile(r"(\d{4}/\d{2}/\d{2}/(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{6,32}|[0-9a-f]{32})(?=$|[\s|])")
+#: `chalice logs` prints the first letters of the stream behind a time without a zone
+_SHORT_STREAM = re.compile(r"((?=[a-f]*\d)[0-9a-f]{6})(?=\s)")
 _GROUP = re.compile(r"((?:\d{12}:)?(?:/aws/[\w./-]+|API-Gateway-Execution-Logs[_/][\w*./-]+))(?=$|\s)", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[ \t]*(?:[|]|-(?=\s)|:(?=\s))?[ \t]*")
 
@@ -33,8 +35,12 @@ _PASTED = re.compile(
     r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
     r"\s*\"?(?:\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[ap]m)?\s+)?(?:(?:INFO|DEBUG|WARN|ERROR)\s+)?"
 )
-#: A time of day alone on its line, as consoles copy it; without a date it tells nothing.
-TIME_OF_DAY = re.compile(r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*")
+#: A time of day alone on its line (without a date it tells nothing), and what the console writes round its events.
+CHROME = re.compile(
+    r"No (?:older|newer) events (?:at this moment|found).*|There are (?:older|newer) events to load.*"
+    r"|Auto retry paused.*|Load (?:more|older|newer).*|Timestamp|Message|Timestamp\s+Message|```\w*|"
+    r"\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*"
+)
 
 
 def unpasted(line: str) -> str:
@@ -82,7 +88,7 @@ def peel(line: str) -> Prefix:
     for _ in range(4):
         if at is None and (found := _time(rest)):
             at, naive, end = found
-        elif stream is None and (match := _STREAM.match(rest)):
+        elif stream is None and (match := _STREAM.match(rest) or (_SHORT_STREAM.match(rest) if naive else None)):
             stream, end = match[1], match.end()
         elif group is None and (match := _GROUP.match(rest)):
             group, end = match[1], match.end()

@@ -33,6 +33,8 @@ _KNOWN = frozenset(
 #: How consoles and log viewers name the time and the text of a record.
 TIME_COLUMNS = ("@timestamp", "timestamp", "time", "date", "datetime", "_time", "eventtime")
 TEXT_COLUMNS = ("@message", "message", "line", "log", "msg", "_raw", "body", "content", "event")
+GROUP_COLUMNS = ("@log", "log_group", "loggroup", "@log_group", "aws.cloudwatch.log_group", "awslogs.loggroup")
+STREAM_COLUMNS = ("@logstream", "log_stream", "logstream", "logstreamname", "@log_stream", "aws.cloudwatch.log_stream")
 _RULE = re.compile(r"\|?[\s:|-]*-{3,}[\s:|-]*\|?")
 _CELL = re.compile(r"<t[dh][^>]*>(.*?)</t[dh]>", re.DOTALL | re.IGNORECASE)
 

@@ -61,8 +61,8 @@ def retry_product(
         return None
     text = all_text(None, invocation)
     told = _named_timeouts_ms(text)
-    gaps = silence.equal_gaps_ms
-    if len(gaps) >= _FEW and not names_result(silence.last_line) and (_ATTEMPTS.search(text) or told):
+    gaps, beside = silence.equal_gaps_ms, f"{silence.last_line}\n{silence.next_line or ''}"
+    if len(gaps) >= _FEW and not names_result(silence.last_line) and (_ATTEMPTS.search(beside) or told):
         each, count = sum(gaps) / len(gaps), len(gaps)
         sure = any(_about(each, timeout) for timeout in told)
         summary = f"retries: {count} equal waits of about {each:.0f} ms each ate {sum(gaps):.0f} ms"
