@@ -23,6 +23,7 @@ _YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
 _LOG_LINE = re.compile(r"\([\w+/=-]{8,64}\) [A-Z]|(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT ")
 #: `curl -v --trace-time`
 _TRACE_TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3,6} (?=[*<>] )")
+_NO_LINE = "no line of a known log"
 GROUND_TRUTH = "truth.jsonl"
 
 
@@ -97,6 +98,8 @@ class FileReader:
         self._lambda_stream: tuple[str | None, str | None] = (None, None)
         self._naive = False
         self._time_above: Prefix | None = None
+        #: a line behind a time that could not be read: perhaps the next one is its other half
+        self._half_line: str | None = None
         #: the quote marks or indentation that pasting put before lines
         self._pasted_before = ""
         #: a query result or table was read, whatever it held
@@ -183,7 +186,7 @@ class FileReader:
             if bare is not text and not text[: len(text) - len(bare)].strip(" >\t"):
                 self._pasted_before = text[: len(text) - len(bare)]
             # A client's transcript has its own "> " lines.
-            text = bare if self._last.kind != "client" or _LOG_LINE.match(bare) or "Task timed out" in bare else text
+            text = bare if self._last.kind != "client" or not bare.startswith("{") else text
         if self._opens(number, text):
             return
         self._plain(number, text)
@@ -355,8 +358,7 @@ class FileReader:
             read = None
             for document in found:
                 for item in documents.unwrap(document.value):
-                    if self._inner(item, message, document.text):
-                        read = Read("json")
+                    read = self._inner(item, message, document.text) or read
             if read is not None:
                 return read
             if self._payloads.access.line(text, at=message.at, origin=message.origin):
@@ -372,7 +374,7 @@ class FileReader:
             read = Read("lambda-log") if self._payloads.context_text(message, strict=strict) else None
         return read
 
-    def _inner(self, item: documents.Wrapped, message: Message, text: str) -> bool:
+    def _inner(self, item: documents.Wrapped, message: Message, text: str) -> Read | None:
         inner = changed(
             message,
             text=item.text if item.text is not None else text,
@@ -381,8 +383,8 @@ class FileReader:
             stream=message.stream or item.stream,
         )
         if item.text is not None:
-            return self._payloads.text(inner) is not None
-        return item.value is not None and self._payloads.value(item.value, inner) is not None
+            return self._payloads.text(inner)
+        return None if item.value is None else self._payloads.value(item.value, inner)
 
     # plain lines
 
@@ -411,8 +413,27 @@ class FileReader:
             self._know(read)
         elif self._last.continues and prefix.bare:
             self._continue(message)
-        else:
-            self._count_unread(number, "no line of a known log")
+        elif not (prefix.bare and self._rejoined(number, text)):
+            self._count_unread(number, _NO_LINE)
+            self._half_line = None if prefix.bare else text
+            self._last = Read(self._last.kind)
+
+    def _rejoined(self, number: int, text: str) -> bool:
+        """A mailer may have wrapped the line before: read both as one."""
+        half, self._half_line = self._half_line, None
+        if half is None:
+            return False
+        whole = f"{half.rstrip()} {text.strip()}"
+        prefix = peel(whole)
+        read = self._read_plain(number, prefix, self._message(number, prefix), whole)
+        if read is None:
+            return False
+        self._unread[_NO_LINE].pop()
+        if not self._unread[_NO_LINE]:
+            del self._unread[_NO_LINE]
+        self._last_prefixed = True
+        self._know(read)
+        return True
 
     def _read_plain(self, number: int, prefix: Prefix, message: Message, text: str) -> Read | None:
         if prefix.test_form or (prefix.bare and self._last.kind in ("", "test")):

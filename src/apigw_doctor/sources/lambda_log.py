@@ -47,6 +47,9 @@ from apigw_doctor.sources.lambda_words import (
 _MORE_FIELDS = re.compile(r"\b(?:Duration|Memory Size|Max Memory Used|Status|Error Type): |^\s*(?:ms|MB)\s")
 
 
+_SLS = re.compile(r"START|END Duration: ([\d.]+) ms(?: \(init: ([\d.]+) ms\))? Memory Used: (\d+) MB")
+
+
 class LambdaLog:
     """Reads lines and JSON events into invocations."""
 
@@ -57,6 +60,8 @@ class LambdaLog:
 
     def line(self, message: str, where: Where) -> bool:
         """Read one platform or application line; False when it is no line of a Lambda log."""
+        if (short := _SLS.fullmatch(message.strip())) is not None:
+            return self._short_form(short, message, where)
         match = PLATFORM.match(message)
         if match is not None:
             return self._platform(match, message, where)
@@ -130,6 +135,19 @@ class LambdaLog:
         for stream in self.invocations.streams.values():
             settle(stream, self.invocations.facts, self._events.functions)
         return [invocation_row(request_id, facts) for request_id, facts in self.invocations.facts.items()]
+
+    def _short_form(self, match: re.Match[str], message: str, where: Where) -> bool:
+        """`START` and `END Duration: ...` without an id, as `sls logs` (v3) prints them: the line number serves."""
+        stream = self.invocations.stream(where)
+        if match[1] is None:
+            self.invocations.start(f"no-id@{where.origin}", message, where)
+            return True
+        if len(stream.open) != 1:
+            return False
+        init = f"\tInit Duration: {match[2]} ms" if match[2] else ""
+        fields = f"Duration: {match[1]} ms\tMax Memory Used: {match[3]} MB{init}"
+        self._report(stream.open[0], f"REPORT RequestId: x\t{fields}", where)
+        return True
 
     def _platform(self, match: re.Match[str], message: str, where: Where) -> bool:
         stream = self.invocations.stream(where)
