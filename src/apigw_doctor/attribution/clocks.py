@@ -9,7 +9,7 @@ import re
 from apigw_doctor.attribution.effective_limit import ABOUT_MS, Limit, stated_timeout
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.evidence.tables import ClientReply, GatewayRequest, LambdaInvocation
-from apigw_doctor.model.terms import ApiType, Boundary, ElapsedBasis, Kind, LimitBasis, Outcome
+from apigw_doctor.model.terms import ApiType, Boundary, ElapsedBasis, EvidenceKind, Kind, LimitBasis, Outcome
 
 #: Over this share of its limit an answered request counts as a near miss.
 NEAR_LIMIT_SHARE = 0.8
@@ -177,6 +177,9 @@ def _boundary(
             True,
             invocation.timeout_ms,
         )
+    if request.lambda_request_id is not None and EvidenceKind.ACCESS_LOG in request.sources:
+        # $context.integration.requestId is "-" on exactly the gateway's own timeouts.
+        return Boundary.NONE, "the function answered: the gateway knows its request id", False, None
     if invocation is not None and _outran(invocation, limit) and request.status in _timeout_statuses(request):
         return Boundary.INTEGRATION_TIMEOUT, "the invocation was still running at the limit", False, limit.limit_ms
     if _answered_otherwise(request, words):

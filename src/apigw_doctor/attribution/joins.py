@@ -4,6 +4,7 @@ Lambda request id; X-Ray trace root; the gateway's id in the function's own log;
 where exactly one invocation fits, the time window. Two that fit are no join.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
@@ -22,6 +23,12 @@ BEFORE_MS, AFTER_MS = 250.0, 2000.0
 END_WITHIN_MS = 250.0
 _SKEW_WORTH_MS = 250.0
 _COVER_MARGIN_MS = 60_000.0
+
+
+#: Words of an event that no API Gateway sent: a schedule, a queue, a stream, a warmer.
+_OTHER_TRIGGER = re.compile(
+    r"\"detail-type\"|detail-type['\"]?\s*[:=]|aws\.events|eventSource['\"]?\s*[:=]\s*['\"]?aws:|serverless-plugin-warmup|\"warmer\"\s*:\s*true"
+)
 
 
 class Joined(msgspec.Struct, frozen=True):
@@ -140,6 +147,8 @@ class Joiner:
     def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
         arrived, begun = _arrival(request, clocks), row.begun_at
         if arrived is None or begun is None or request.lambda_request_id is not None or never_called(request):
+            return False
+        if any(_OTHER_TRIGGER.search(line.text) for line in row.lines[:4]):
             return False
         if request.trace_id and row.trace_id and request.trace_id != row.trace_id:
             return False

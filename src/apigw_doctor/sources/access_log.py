@@ -221,7 +221,13 @@ def variable_of(key: str) -> str | None:
     if squeezed == "integrationstatus":
         # $context.integration.status is the function's own status, $context.integrationStatus the service's.
         return "integration.status" if re.search(r"(?i)integration[._ -]\s*status", plain) else "integrationStatus"
-    if squeezed in ("integrationstatuscode", "backendstatus", "functionstatus"):
+    if squeezed in (
+        "integrationstatuscode",
+        "backendstatus",
+        "functionstatus",
+        "functionresponsestatus",
+        "lambdastatus",
+    ):
         return "integration.status"
     return ALIASES.get(squeezed)
 

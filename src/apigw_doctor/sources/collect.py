@@ -181,8 +181,9 @@ class FileReader:
         if self._pasted_before and text.startswith(self._pasted_before):
             inner = text[len(self._pasted_before) :]
             text = inner if STRONG.match(inner) else text
-        if not (self._last.continues and self._last_prefixed):
-            bare = unpasted(text)
+        bare = unpasted(text)
+        marked = bare is not text and text[: len(text) - len(bare)].strip() != ""
+        if marked or not (self._last.continues and self._last_prefixed):
             if bare is not text and not text[: len(text) - len(bare)].strip(" >\t"):
                 self._pasted_before = text[: len(text) - len(bare)]
             # A client's transcript has its own "> " lines.
@@ -404,6 +405,8 @@ class FileReader:
             self._time_above = prefix  # the console copies the time on a line of its own
             return
         message = self._message(number, prefix)
+        if prefix.bare and self._half_line is not None and self._rejoined(number, text):
+            return
         if prefix.bare and self._last.continues and self._last_prefixed and not STRONG.match(text):
             self._continue(message)
             return
@@ -413,7 +416,7 @@ class FileReader:
             self._know(read)
         elif self._last.continues and prefix.bare:
             self._continue(message)
-        elif not (prefix.bare and self._rejoined(number, text)):
+        else:
             self._count_unread(number, _NO_LINE)
             self._half_line = None if prefix.bare else text
             self._last = Read(self._last.kind)

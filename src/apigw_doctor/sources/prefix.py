@@ -32,7 +32,7 @@ STRONG = re.compile(
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4} ?: "
 )
 _PASTED = re.compile(
-    r"(?:\s*>)*\s*(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
+    r"(?:\s*>)*\s*(?:[\w.-]{1,60}\s{1,20}\|\s)?(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
     r"\s*\"?(?:\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[ap]m)?\s+)?(?:(?:INFO|DEBUG|WARN|ERROR)\s+)?"
 )
 #: A time of day alone on its line (without a date it tells nothing), and what the console writes round its events.
@@ -58,6 +58,9 @@ def unpasted(line: str) -> str:
     match = _PASTED.match(line)
     end = match.end() if match else 0
     return line[end:] if end and STRONG.match(line, end) else line
+
+
+_OWN_LINE = re.compile(r"\s+(?:\([0-9a-fA-F-]{36}\) |(?:START|END|REPORT) RequestId: |INIT_START )")
 
 
 class Prefix(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +100,10 @@ def peel(line: str) -> Prefix:
         rest = rest[_SEPARATOR.match(rest, end).end() :]  # type: ignore[union-attr]
     if at is None and group is None and stream is None:
         return Prefix(rest=line)
+    if at is not None and (inner := _time(rest)) and _OWN_LINE.match(rest, inner[2]):
+        # Another tool's time stands before the log's own (CI, docker): the log's own counts.
+        at, naive, end = inner
+        rest = rest[_SEPARATOR.match(rest, end).end() :]  # type: ignore[union-attr]
     return Prefix(rest=rest, at=at, naive=naive, group=group, stream=stream)
 
 
