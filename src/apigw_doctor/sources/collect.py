@@ -23,6 +23,8 @@ _YAML_START = re.compile(r"(?m)^(?:openapi|swagger)\s*:\s*['\"]?[23]")
 _LOG_LINE = re.compile(r"\([\w+/=-]{8,64}\) [A-Z]|(?:START|END|REPORT) RequestId: |INIT_START |INIT_REPORT ")
 #: `curl -v --trace-time`
 _TRACE_TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3,6} (?=[*<>] )")
+#: The first half of a platform line that a mailer wrapped
+_HALF = re.compile(r"(?:START|END|REPORT) RequestId:\s*")
 _NO_LINE = "no line of a known log"
 GROUND_TRUTH = "truth.jsonl"
 
@@ -463,7 +465,7 @@ class FileReader:
     def _in_stream(self, prefix: Prefix, message: Message) -> Read | None:
         """A line without marks in a Lambda log: the function wrote it."""
         in_lambda = self._last.kind == "lambda-log" or self._function is not None or message.stream is not None
-        if not in_lambda or not prefix.rest.strip():
+        if not in_lambda or not prefix.rest.strip() or _HALF.fullmatch(prefix.rest):
             return None
         if prefix.bare and self._last.kind != "lambda-log" and self._function is None:
             return None

@@ -32,7 +32,8 @@ STRONG = re.compile(
     r"|[A-Z][a-z]{2} [A-Z][a-z]{2} +\d{1,2} \d{2}:\d{2}:\d{2} (?:UTC|GMT) \d{4} ?: "
 )
 _PASTED = re.compile(
-    r"(?:\s*>)*\s*(?:[\w.-]{1,60}\s{1,20}\|\s)?(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
+    r"(?:\s*>)*\s*(?:[\w.-]{1,60}\s{1,20}\|\s)?(?:[\w./\[\]$@-]+\.(?:log|txt|json|jsonl|csv|gz):)?"
+    r"(?:\d{1,7}(?::(?!\d\d:)|\t| \|) ?)?"
     r"\s*\"?(?:\d{1,2}:\d{2}:\d{2}(?:[.,]\d+)?(?: ?[ap]m)?\s+)?(?:(?:INFO|DEBUG|WARN|ERROR)\s+)?"
 )
 #: A time of day alone on its line (without a date it tells nothing), and what the console writes round its events.
