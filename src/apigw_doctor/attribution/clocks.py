@@ -180,6 +180,8 @@ def _boundary(
     if request.lambda_request_id is not None and EvidenceKind.ACCESS_LOG in request.sources:
         # $context.integration.requestId is "-" on exactly the gateway's own timeouts.
         return Boundary.NONE, "the function answered: the gateway knows its request id", False, None
+    if request.completed_well and request.received_at is not None:
+        return Boundary.NONE, "the integration answered, and the gateway passed it on", True, None
     if invocation is not None and _outran(invocation, limit) and request.status in _timeout_statuses(request):
         return Boundary.INTEGRATION_TIMEOUT, "the invocation was still running at the limit", False, limit.limit_ms
     if _answered_otherwise(request, words):

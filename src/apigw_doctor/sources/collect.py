@@ -500,8 +500,10 @@ class FileReader:
         return message
 
     def _know(self, read: Read) -> None:
+        if read.kind == "blank":
+            return
         self._last = read
-        if read.kind not in ("blank", ""):
+        if read.kind:
             self._kinds.add(read.kind)
 
     def _origin(self, number: int) -> str:
