@@ -41,11 +41,11 @@ def command(
         paths, example=EXAMPLE, formats=formats, start=start, end=end, no_redact=no_redact, anonymize=anonymize
     )
     colored = wants_color(color, output)
-    write(_render(diagnosis, form, color=colored), output, color=colored)
+    write(_render(diagnosis, form, paths, color=colored), output, color=colored)
     sys.exit(exit_status(diagnosis, exit_zero=exit_zero))
 
 
-def _render(diagnosis: Diagnosis, form: str, *, color: bool) -> str:
+def _render(diagnosis: Diagnosis, form: str, paths: tuple[str, ...], *, color: bool) -> str:
     if form == "json":
         from apigw_doctor.reports.json_report import render as render_json_report
 
@@ -56,4 +56,4 @@ def _render(diagnosis: Diagnosis, form: str, *, color: bool) -> str:
         return render_markdown(diagnosis)
     from apigw_doctor.reports.text import render as render_text
 
-    return render_text(diagnosis, color=color)
+    return render_text(diagnosis, paths=paths, color=color)

@@ -51,7 +51,8 @@ def _lambda(evidence: Evidence, place: Place) -> Coverage:
     if not rows:
         group = f"/aws/lambda/{place.function_name}"
         command = f"aws logs filter-log-events --log-group-name {group} --start-time MS --end-time MS > lambda.json"
-        return _row(kind, "absent", "none given: who spent the time behind the gateway cannot be told", command)
+        lost = "" if evidence.segments else ": who spent the time behind the gateway cannot be told"
+        return _row(kind, "absent", f"none given{lost}", command)
     functions = sorted({row.function for row in rows if row.function})
     named = (
         f" of {', '.join(functions[:3])}{' ...' if len(functions) > 3 else ''}"
@@ -71,7 +72,7 @@ def _traces(evidence: Evidence, place: Place) -> Coverage:
 
 
 def _metrics(evidence: Evidence, place: Place) -> Coverage:
-    return _row(EvidenceKind.METRICS, "absent", "none given (files are read without them)")
+    return _row(EvidenceKind.METRICS, "absent", "none given")
 
 
 def _configuration(evidence: Evidence, place: Place) -> Coverage:

@@ -47,11 +47,13 @@ def _calls_function(request: GatewayRequest) -> bool:
 
 def _gateway(timeline: Timeline, request: GatewayRequest, place: Place) -> list[Missing]:
     found: list[Missing] = []
-    if timeline.clocks.elapsed_ms is None or (
-        timeline.clocks.boundary is Boundary.UNKNOWN and request.response_type is None and not request.failure
-    ):
+    timed = timeline.clocks.elapsed_ms is not None
+    answered = request.status is not None and request.status < 500
+    untold = timeline.clocks.boundary is Boundary.UNKNOWN and request.response_type is None and not request.failure
+    if not timed or (untold and not answered):
         remedy = REMEDIES["access-logging"].command(place) or ""
-        reason = "neither the elapsed time nor the error type is in what was given"
+        lacking = "the error type is not" if timed else "neither the elapsed time nor the error type is"
+        reason = f"{lacking} in what was given"
         found.append(Missing(wanted="an access log with latencies and error types", reason=reason, remedy=remedy))
     if EvidenceKind.EXECUTION_LOG not in request.sources and request.api_type is not ApiType.HTTP:
         group = f"API-Gateway-Execution-Logs_{request.api_id or 'API_ID'}/{request.stage or 'STAGE'}"
@@ -71,7 +73,7 @@ def _lambda_log(timeline: Timeline, request: GatewayRequest, place: Place) -> Mi
     elif timeline.pairing.log_covers:
         reason, wanted = "the Lambda log given holds no invocation that fits this request", "the complete Lambda log"
     else:
-        reason, wanted = "no Lambda log of that time and function was given", "the Lambda log"
+        reason, wanted = "no Lambda log of that time and function was found in what was given", "the Lambda log"
     return Missing(wanted=wanted, reason=reason, remedy=_filter(group, timeline, request.lambda_request_id))
 
 

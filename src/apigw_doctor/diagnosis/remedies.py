@@ -296,9 +296,9 @@ REMEDIES: dict[str, Remedy] = {
         ),
         Remedy(
             id="client-timeouts",
-            title="Set connect and read timeouts on the client that stalled, below the gateway's limit",
+            title="Set client timeouts that fit: a function's calls below the gateway's limit, a caller's above it",
             applicability="advice",
-            why="one call without a short timeout ate the whole budget; fail fast and answer an error",
+            why="a call without a short timeout eats the whole budget; a caller's own may end before the answer",
         ),
         Remedy(
             id="vpc-endpoint",
@@ -314,9 +314,9 @@ REMEDIES: dict[str, Remedy] = {
         ),
         Remedy(
             id="keep-alive",
-            title="Let the target keep connections open longer than the load balancer does",
+            title="Align keep-alive: the caller drops idle connections before the called side does",
             applicability="advice",
-            why="the target closed a connection that the load balancer was using",
+            why="the called side closed a connection that the caller still meant to use",
         ),
         Remedy(
             id="response-streaming",
@@ -350,9 +350,9 @@ REMEDIES: dict[str, Remedy] = {
         ),
         Remedy(
             id="fix-application",
-            title="Mend the error in the application",
+            title="Mend the application where the proof points: its error, or its slow code",
             applicability="advice",
-            why="the function or the backend answered with an error of its own; no timer was involved",
+            why="the error or the time is the application's own; no setting takes it away",
         ),
         Remedy(
             id="concurrency",

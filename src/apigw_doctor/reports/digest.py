@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from apigw_doctor.diagnosis.verdict import Coverage, Diagnosis, Missing, RouteStatistics, Verdict
-from apigw_doctor.model.terms import Kind, Layer
+from apigw_doctor.model.terms import EvidenceKind, Kind, Layer
 from apigw_doctor.reports.escape import one_line
 from apigw_doctor.reports.units import counted, exact, moment, number, plural
 
@@ -176,10 +176,13 @@ def wanted_evidence(diagnosis: Diagnosis) -> list[Wanted]:
     wanted = [Wanted(items[0], len(items), len({item.remedy for item in items}) > 1) for items in found.values()]
     wanted.sort(key=lambda item: -item.requests)
     known = {item.missing.remedy for item in wanted}
+    asked = {item.missing.wanted for item in wanted}
     wanted.extend(
         Wanted(Missing(wanted=f"{row.evidence.value} ({row.state})", reason=row.detail, remedy=row.remedy), 0, False)
         for row in diagnosis.coverage
         if row.state != "present" and row.remedy and row.remedy not in known
+        # the request's own command has its times, this one has none
+        if not (row.evidence is EvidenceKind.LAMBDA_LOG and "the Lambda log" in asked)
     )
     return wanted
 

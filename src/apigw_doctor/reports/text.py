@@ -1,8 +1,10 @@
 """The answer for a terminal: what happened, whom to call and what to do on the first screen, the rest below."""
 
+import shlex
+
 from rich.text import Text
 
-from apigw_doctor.diagnosis.verdict import Coverage, Diagnosis, Verdict
+from apigw_doctor.diagnosis.verdict import Diagnosis, Verdict
 from apigw_doctor.model.terms import Kind
 from apigw_doctor.reports import digest, text_tables
 from apigw_doctor.reports.escape import one_line
@@ -10,11 +12,18 @@ from apigw_doctor.reports.screen import Screen
 from apigw_doctor.reports.units import moment, plural
 
 _MOST_REQUESTS = 12
+#: Longer commands are shown only where a request asks for them.
+_LONG_COMMAND = 400
+_MOST_PATHS = 3
+_NOT_GIVEN = "none given"
 _STATE_STYLE = {"present": "green", "partial": "yellow", "absent": "dim"}
 
 
-def render(diagnosis: Diagnosis, *, width: int = 100, color: bool = False) -> str:
-    """Return the report as text; only commands to paste and single words may be wider than `width`."""
+def render(diagnosis: Diagnosis, *, paths: tuple[str, ...] = (), width: int = 100, color: bool = False) -> str:
+    """Return the report as text; only commands to paste and single words may be wider than `width`.
+
+    `paths` are the inputs as they were given, for the command that asks further.
+    """
     screen = Screen(width=width, color=color)
     failed = digest.of_kind(diagnosis, Kind.FAILED)
     screen.paragraph(Text(one_line(diagnosis.summary.headline), style="bold red" if failed else "bold green"))
@@ -25,7 +34,7 @@ def render(diagnosis: Diagnosis, *, width: int = 100, color: bool = False) -> st
     text_tables.routes(screen, diagnosis)
     _fixes(screen, diagnosis)
     _findings(screen, diagnosis)
-    _requests(screen, groups)
+    _requests(screen, groups, paths)
     _near_limit(screen, digest.of_kind(diagnosis, Kind.NEAR_LIMIT))
     _wanted(screen, diagnosis)
     _unread(screen, diagnosis)
@@ -68,8 +77,13 @@ def _coverage(screen: Screen, diagnosis: Diagnosis) -> None:
     if rows:
         how = " - what is missing, and how to get it: EVIDENCE TO FETCH"
         screen.heading("Coverage", "the evidence there was" + (how if any(row.remedy for row in rows) else ""))
+        plain = [row for row in rows if row.state == "absent" and row.detail == _NOT_GIVEN]
         for row in rows:
-            _coverage_line(screen, row)
+            if row not in plain:
+                _coverage_line(screen, row.state, row.evidence.value, row.detail)
+        if plain:
+            names = ", ".join(row.evidence.value for row in plain)
+            screen.paragraph(Text.assemble((f"{'absent':<9}", _STATE_STYLE["absent"]), names), indent=2, hang=9)
     for gap in diagnosis.gaps:
         screen.paragraph(Text(f"asked for, not to be had: {one_line(gap)}", style="yellow"), indent=2, hang=9)
     cost = diagnosis.cost
@@ -81,9 +95,8 @@ def _coverage(screen: Screen, diagnosis: Diagnosis) -> None:
         )
 
 
-def _coverage_line(screen: Screen, row: Coverage) -> None:
-    state = (f"{row.state:<9}", _STATE_STYLE[row.state])
-    line = Text.assemble(state, f"{row.evidence.value:<19}", one_line(row.detail))
+def _coverage_line(screen: Screen, state: str, name: str, detail: str) -> None:
+    line = Text.assemble((f"{state:<9}", _STATE_STYLE[state]), f"{name:<19}", one_line(detail))
     screen.paragraph(line, indent=2, hang=28)
 
 
@@ -100,7 +113,7 @@ def _fixes(screen: Screen, diagnosis: Diagnosis) -> None:
             screen.command(fix.command, indent=5)
 
 
-def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
+def _requests(screen: Screen, groups: list[digest.CauseGroup], paths: tuple[str, ...]) -> None:
     total = sum(len(group.verdicts) for group in groups)
     picked = digest.sample(groups, _MOST_REQUESTS)
     shown = sum(len(verdicts) for _, verdicts in picked)
@@ -116,7 +129,8 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup]) -> None:
     if shown < total:
         screen.paragraph(f"{total - shown:,} more: add --format json to list them all.", indent=2)
     screen.paragraph("One request with its timeline and its proof:", indent=2)
-    screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} PATH", indent=4)
+    where = shlex.join(one_line(path) for path in paths) if 0 < len(paths) <= _MOST_PATHS else "PATH"
+    screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} {where}", indent=4)
 
 
 def _request(screen: Screen, verdict: Verdict, before: str) -> str:
@@ -160,6 +174,9 @@ def _wanted(screen: Screen, diagnosis: Diagnosis) -> None:
         screen.labelled(f"{missing.wanted}{missed_by}:", missing.reason, indent=2)
         if missing.remedy in shown:
             screen.paragraph(f"command: the one of {shown[missing.remedy]} above", indent=4)
+            continue
+        if not requests and len(missing.remedy) > _LONG_COMMAND:
+            screen.paragraph("command: a long one, under `coverage` of --format json", indent=4)
             continue
         if is_example:
             screen.paragraph("for the first of them (`why` has the others):", indent=4)

@@ -114,7 +114,7 @@ def unread(screen: Screen, lines: Sequence[UnreadLines]) -> None:
 def proof(screen: Screen, evidence: Sequence[EvidenceText], *, indent: int, most: int) -> None:
     """Log lines with their origins, each cut to three lines of the screen."""
     for item in evidence[:most]:
-        screen.paragraph(Text(one_line(item.origin), style="dim"), indent=indent, hang=2, most=2)
+        screen.line(Text(" " * indent + one_line(item.origin), style="dim"))
         screen.paragraph(item.text, indent=indent + 2, most=3)
     if len(evidence) > most:
         screen.paragraph(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.text import Text
 
-from apigw_doctor.diagnosis.verdict import JoinedInvocation, Verdict
+from apigw_doctor.diagnosis.verdict import EvidenceText, JoinedInvocation, Verdict
 from apigw_doctor.model.terms import ApiType, Boundary, Confidence, Join, Kind, LimitBasis
 from apigw_doctor.reports import bars, digest, text_tables
 from apigw_doctor.reports.escape import ascii_text, one_line
@@ -42,11 +42,22 @@ def render(
     _timeline(screen, verdict, bars.ASCII if ascii_only else bars.UNICODE)
     if verdict.evidence:
         screen.heading("Proof", "the log lines it rests on")
-        text_tables.proof(screen, verdict.evidence, indent=2, most=_MOST_PROOF)
+        text_tables.proof(screen, _in_order(verdict.evidence), indent=2, most=_MOST_PROOF)
     _alternatives(screen, verdict)
     _missing(screen, verdict)
     _fixes(screen, verdict, titles)
     return ascii_text(screen.text) if ascii_only else screen.text
+
+
+def _in_order(evidence: tuple[EvidenceText, ...]) -> list[EvidenceText]:
+    """The lines of one file as they stand in it, the files in the order in which the proof names them."""
+    files = list(dict.fromkeys(item.origin.rpartition(":")[0] for item in evidence))
+
+    def place(item: EvidenceText) -> tuple[int, int]:
+        file, _, line = item.origin.rpartition(":")
+        return files.index(file), int(line) if line.isdecimal() else 0
+
+    return sorted(evidence, key=place)
 
 
 def _identity(verdict: Verdict) -> tuple[tuple[str, str], ...]:
