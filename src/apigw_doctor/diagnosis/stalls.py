@@ -5,16 +5,23 @@ import re
 from apigw_doctor.attribution.calls import names_call
 from apigw_doctor.attribution.effective_limit import ABOUT_MS
 from apigw_doctor.attribution.timeline import Clocks, Silence
-from apigw_doctor.diagnosis.signs import at_the_limit, is_killed
+from apigw_doctor.diagnosis.signs import at_the_limit, is_killed, last_own_line
 from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary
 
 #: The stretch must hold at least this share of the time until the cut.
 _MOST = 0.5
 _CALL_CHARS = 90
+_PUBLIC = re.compile(r"(?i)\bsecrets?|\bssm\b|parameter ?store")
+_PRIVATE = re.compile(
+    r"(?i)(?<![\w.])(?:10|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}"
+    r"|[\w-]\.(?:internal|local|corp|lan)\b|\.(?:rds|cache|docdb|neptune|kafka|redshift)\.\S{1,60}amazonaws\.com"
+    r"|\b(?:postgres(?:ql)?|mysql|mariadb|redis|memcached|valkey|elasticache|database)\b"
+)
 _OWN_MARKS = re.compile(
     r"^(?:\d{4}-\d\d-\d\d[T ][\d:.,]+Z?\s+|\[?(?:INFO|DEBUG|WARN(?:ING)?|ERROR|TRACE|LOG|NOTICE)\]?[\s:|-]+|\d+ ---\s+"
-    r"|\[[\w .:#-]{1,40}\]\s*|[\w.$/-]{1,80}\s[:-]\s+|[a-z][\w.]{1,60}\s(?=(?:Making|Calling|Sending|Starting)\b))+"
+    r"|\[(?!cached since|generated in|raw sql|AWS |Axios)[\w .:#-]{1,40}\]\s*|[\w.$/-]{1,80}\s[:-]\s+"
+    r"|[a-z][\w.]{1,60}\s(?=(?:Making|Calling|Sending|Starting)\b))+"
 )
 
 
@@ -44,15 +51,23 @@ def call_of(silence: Silence) -> str | None:
     return text if len(text) <= _CALL_CHARS else f"{text[:_CALL_CHARS]}..."
 
 
-def lone_boundary(
-    clocks: Clocks, request: GatewayRequest | None, invocation: LambdaInvocation | None
-) -> tuple[Boundary | None, float | None]:
-    """The kill as boundary where the Lambda log is all there is and F lies below any gateway limit."""
-    if request is not None or invocation is None or not is_killed(invocation) or invocation.timeout_ms is None:
-        return None, None
-    if invocation.timeout_ms + ABOUT_MS >= clocks.default_limit_ms:
-        return None, None
-    return Boundary.FUNCTION_TIMEOUT, invocation.timeout_ms
+def is_private(text: str) -> bool:
+    """The line names something inside the network, which needs no way out of it.
+
+    >>> [is_private(text) for text in ("connecting to 10.20.3.14:5432", "GET http://ledger.internal/", "redis GET k")]
+    [True, True, True]
+    >>> [is_private(text) for text in ("dynamodb GetItem", "https://api.example.com/v1.10.2.3", "secret of database")]
+    [False, False, False]
+    """
+    return _PRIVATE.search(text) is not None and _PUBLIC.search(text) is None
+
+
+def beside_the_end(invocation: LambdaInvocation, silence: Silence | None, words: str) -> bool:
+    """The words stand in the function's last line, or next to its longest silence."""
+    last = last_own_line(invocation)
+    ends = (last.text if last is not None else "", invocation.error_text or "")
+    around = (silence.last_line, silence.next_line or "") if silence is not None else ()
+    return any(words in text for text in (*ends, *around))
 
 
 def all_text(request: GatewayRequest | None, invocation: LambdaInvocation | None) -> str:

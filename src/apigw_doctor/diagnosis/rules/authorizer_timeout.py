@@ -51,12 +51,14 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
         return None
     if request.integration_latency_ms is not None or request.integration_status is not None:
         return None
+    if clocks.boundary is Boundary.INTEGRATION_TIMEOUT or _authorized(request):
+        return None
     spoken = words(request)
     if _FAST_WORDS.search(spoken):
         return None
     started = request.authorizer_started_at is not None and request.authorizer_completed_at is None
     failed_status = (request.authorizer_status or 0) >= _FAILED
-    if not (started or failed_status or _AUTHORIZER_WORDS.search(spoken) or _slow(clocks)):
+    if not (started or failed_status or _AUTHORIZER_WORDS.search(spoken) or _nothing_else(clocks)):
         return None
     spent = clocks.authorizer_ms if clocks.authorizer_ms is not None else clocks.elapsed_ms
     if spent is None:
@@ -82,8 +84,16 @@ def _otherwise(*, started: bool) -> Confidence:
     return Confidence.LIKELY if started else Confidence.POSSIBLE
 
 
-def _slow(clocks: Clocks) -> bool:
-    return clocks.authorizer_ms is not None and clocks.authorizer_ms >= _QUICK_MS
+def _authorized(request: GatewayRequest) -> bool:
+    """The authorizer answered, so it was not the one that failed."""
+    return request.authorizer_completed_at is not None or 0 < (request.authorizer_status or 0) < _FAILED
+
+
+def _nothing_else(clocks: Clocks) -> bool:
+    """Seconds passed in the authorizer, and none after it."""
+    if clocks.authorizer_ms is None or clocks.authorizer_ms < _QUICK_MS:
+        return False
+    return clocks.elapsed_ms is None or clocks.elapsed_ms - clocks.authorizer_ms <= _ABOUT_MS
 
 
 def _timer_ms(request: GatewayRequest, spent_ms: float) -> float | None:

@@ -5,17 +5,22 @@ import re
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, call_of, concerns_stall, stalled_until_the_end
+from apigw_doctor.diagnosis.stalls import all_text, call_of, concerns_stall, is_private, stalled_until_the_end
 from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
 _CONNECT = re.compile(
-    r"(?i)Handshake inactivity timeout|connect ETIMEDOUT|ConnectTimeout|connect timed? ?out|connection timed out"
-    r"|EHOSTUNREACH|ENETUNREACH|No route to host|Network is unreachable|could not connect"
+    r"(?i)Handshake inactivity timeout|connect ETIMEDOUT|Connect_?Timeout|connect(?:ion)? time(?:d )?out"
+    r"|EHOSTUNREACH|ENETUNREACH|No route to host|Network is unreachable|could not connect|\(connect timeout=\d"
+    r"|dial tcp [\d.]+:\d+: (?:i/o timeout|connect:)|ServerSelectionTimeout|buffering timed out|failed: timeout expired"
+    r"|Can't connect to MySQL server|Connection attempt failed|Communications link failure"
 )
-_CONNECTING = re.compile(r"(?i)\b(?:connect(?:ing|ion)?|opening|handshake)\b")
+_CONNECTING = re.compile(
+    r"(?i)\b(?:connect(?:ing|ion)?|opening|handshake|dial(?:l?ing)?|connect_tcp|HikariPool-\d+ - starting"
+    r"|server selection started)\b"
+)
 #: Waiting for one's turn is no connecting.
-_QUEUE = re.compile(r"(?i)waiting for|acquir|pool")
+_QUEUE = re.compile(r"(?i)waiting for|acquir|\bpool\b|checkout")
 _LEAST = 1
 
 
@@ -43,7 +48,8 @@ def blocked_target(
 
     ## How it decides
     The silence follows the start of a connection; no such line in the whole log was ever followed by
-    anything; calls to other targets did return. Or the log says in words that the connection timed out.
+    anything; calls to other targets did return. Where there were no other calls, or the log only says in words
+    that the connection timed out, it is `possible`.
 
     ## What would mislead it
     If the same connection came up in other requests this one call stalled (DEP101). If every call hangs
@@ -63,7 +69,9 @@ def blocked_target(
     call = call_of(silence) or " ".join(silence.last_line.split())[:80]
     said = _CONNECT.search(all_text(None, invocation))
     never = surroundings.same_target_stalled >= _LEAST and surroundings.other_targets_returned > 0
-    if not ((never and _CONNECTING.search(silence.last_line)) or (said and _CONNECTING.search(silence.last_line))):
+    # Every call to the one target inside the network hung: blocked, or down.
+    only = not never and surroundings.same_target_stalled >= _LEAST and is_private(silence.last_line)
+    if not (never or said or only) or _CONNECTING.search(silence.last_line) is None:
         return None
     tried = surroundings.same_target_stalled + 1
     return Cause(

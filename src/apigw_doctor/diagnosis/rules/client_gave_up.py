@@ -3,9 +3,10 @@
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.evidence.tables import ClientReply, GatewayRequest
-from apigw_doctor.model.terms import Boundary, Confidence, EvidenceKind, Kind, Layer
+from apigw_doctor.model.terms import Boundary, Confidence, ElapsedBasis, EvidenceKind, Kind, Layer
 
 _FAILED = 500
+_ABOUT_MS = 1000.0
 
 
 @rule(
@@ -26,7 +27,7 @@ def client_gave_up(clocks: Clocks, request: GatewayRequest | None, client: Clien
     ## How it decides
     The client's transcript says that it gave up, and the gateway's evidence for the same request shows an
     answer later, or no failure. `proven` with an id, `likely` by path and time, `possible` from the
-    transcript alone.
+    transcript alone, or where the gateway had answered long before.
 
     ## What would mislead it
     A client that received the gateway's error did not give up. A reset connection prints words that are
@@ -49,11 +50,14 @@ def client_gave_up(clocks: Clocks, request: GatewayRequest | None, client: Clien
     answered = request is not None and request.status is not None and request.status < _FAILED
     by_id = client.request_id is not None or client.extended_request_id is not None or client.trace_id is not None
     with_id = Confidence.PROVEN if by_id else Confidence.LIKELY
-    confidence = with_id if answered else Confidence.POSSIBLE
+    own_ms = None if clocks.elapsed_basis is ElapsedBasis.CLIENT else clocks.elapsed_ms
+    # Answered while the client still waited: the answer was lost, or it is another request's.
+    lost = own_ms is not None and client.elapsed_ms is not None and own_ms < client.elapsed_ms - _ABOUT_MS
+    confidence = with_id if answered and not lost else Confidence.POSSIBLE
     waited = f" after {client.elapsed_ms:.0f} ms" if client.elapsed_ms is not None else ""
     later = ""
-    if answered and request is not None and clocks.elapsed_ms is not None:
-        later = f"; the gateway answered {request.status} after {clocks.elapsed_ms:.0f} ms"
+    if answered and request is not None and own_ms is not None:
+        later = f"; the gateway answered {request.status} after {own_ms:.0f} ms"
     return Cause(
         summary=f"client gave up{waited}{later}",
         boundary=Boundary.CLIENT_TIMEOUT,

@@ -2,22 +2,38 @@
 
 import re
 
-from apigw_doctor.attribution.timeline import Clocks, Pairing, Surroundings
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, concerns_stall
+from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
+#: PostgreSQL, MySQL, Redis; knex, Sequelize, mysql2, Prisma; SQLAlchemy, psycopg, redis-py, pymongo; HikariCP,
+#: Apache HttpClient, AWS SDKs, Jedis; SqlClient, Npgsql. urllib3's "Connection pool is full, discarding
+#: connection" comes after the answer and costs nothing.
 _WORDS = re.compile(
-    r"(?i)too many connections|too many clients already|remaining connection slots are reserved|max_connections"
-    r"|timeout (?:acquiring|exceeded when trying to connect)|acquir\w+ (?:a )?(?:database )?connection.{0,40}time"
-    r"|ResourceRequest timed out|QueuePool limit|(?:connection )?pool (?:is )?(?:exhausted|full|timeout)"
-    r"|Connection is not available, request timed out|ConnectionPoolTimeout|PoolTimeout"
-    r"|Timed out fetching a new connection from the connection pool|no (?:free|available) connections?"
+    r"(?i)too many connections|too many clients already|remaining connection slots are reserved"
+    r"|max number of clients reached|exceeded .{0,20}max_\w*connections"
+    r"|timeout (?:acquiring|exceeded when trying to connect)"
+    r"|acquir\w+ (?:a )?(?:database )?connection.{0,40}timed? ?out"
+    r"|ResourceRequest timed out|QueuePool limit|queue limit reached"
+    r"|pool (?:is |has been |was )?(?:exhausted|timed out|full\b(?!, disc))"
+    r"|Connection is not available, request timed out|ConnectionPoolTimeout|PoolTimeout|WaitQueueTimeout"
+    r"|Timed out fetching a new connection from the connection pool|Timed out while checking out a connection"
+    r"|couldn't get a connection after|no (?:free |available )?connections? (?:is |are )?available|no free connections?"
+    r"|Timeout waiting for connection from pool|Could not get a resource from the pool"
+    r"|longer than the configured maximum"
+    r"|obtaining a connection from the pool|pooled connections (?:were|are) in use|max pool size was reached"
+    r"|idle=0, waiting=[1-9]\d*|socket usage at capacity|Connection acquisition timeout"
     r"|waiting for (?:a )?(?:free )?(?:database )?connection"
 )
-_WAITING = re.compile(r"(?i)waiting for (?:a )?(?:free )?(?:database )?connection")
+#: The log only says that it waits, or that others do.
+_WAITING = re.compile(
+    r"(?i)waiting for (?:a )?(?:free )?(?:database )?connection|idle=0, waiting=\d+|socket usage at capacity"
+)
+#: A pool without a single connection cannot be exhausted: none could be made (NET103).
+_EMPTY_POOL = re.compile(r"\(total=0,")
 
 
 @rule(
@@ -34,6 +50,7 @@ def connection_pool_exhausted(
     surroundings: Surroundings,
     request: GatewayRequest | None,
     invocation: LambdaInvocation | None,
+    silence: Silence | None,
 ) -> Answer:
     """The request waited for a database connection, or was refused one.
 
@@ -43,8 +60,9 @@ def connection_pool_exhausted(
 
     ## How it decides
     The function's log (or the error text) says so: "Too many connections", "QueuePool limit", "timeout
-    acquiring connection" and their like. Concurrency above the usual makes it surer where the log only says
-    that it waits.
+    acquiring connection" and their like. With concurrency above the usual that is `proven`. Where the log only
+    says that it waits, it is `likely` beside other invocations, else `possible`; so it is where the words stand
+    far from the time that was lost.
 
     ## What would mislead it
     A slow query holds connections and looks like this to others (DEP103): see who holds them. A connection
@@ -60,13 +78,9 @@ def connection_pool_exhausted(
     match = _WORDS.search(text)
     if match is None:
         return without_invocation(request, pairing) if invocation is None and not failing else None
-    crowded = (surroundings.concurrency or 0) > 1.5 * (surroundings.usual_concurrency or 1.0)
-    if _WAITING.fullmatch(match[0]) and not crowded:
-        confidence = (
-            Confidence.LIKELY if surroundings.concurrency and surroundings.concurrency > 1 else Confidence.POSSIBLE
-        )
-    else:
-        confidence = Confidence.PROVEN if crowded or not failing else Confidence.LIKELY
+    confidence = _confidence(match[0], surroundings, failing=failing)
+    if _EMPTY_POOL.search(text) is not None or not (failing or _near_the_end(invocation, silence, match[0])):
+        confidence = confidence.at_most(Confidence.POSSIBLE)
     line = next((row for row in (invocation.lines if invocation else ()) if match[0] in row.text), None)
     at_once = f", {surroundings.concurrency} invocations at once" if surroundings.concurrency else ""
     return Cause(
@@ -75,3 +89,16 @@ def connection_pool_exhausted(
         cites=(Cite(origin=line.origin, text=line.text),) if line else (),
         why_not=(("stalled-call", "the log says that it waited for a connection"),),
     )
+
+
+def _confidence(said: str, surroundings: Surroundings, *, failing: bool) -> Confidence:
+    running = surroundings.concurrency or 0
+    crowded = running > 1.5 * (surroundings.usual_concurrency or 1.0)
+    if _WAITING.fullmatch(said):
+        return Confidence.LIKELY if running > 1 else Confidence.POSSIBLE
+    return Confidence.PROVEN if crowded or not failing else Confidence.LIKELY
+
+
+def _near_the_end(invocation: LambdaInvocation | None, silence: Silence | None, said: str) -> bool:
+    """The words belong to the time that was lost, rather than to a wait that was over by then."""
+    return invocation is None or beside_the_end(invocation, silence, said)

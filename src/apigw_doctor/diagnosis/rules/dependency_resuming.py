@@ -7,7 +7,7 @@ from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import cold_ms, without_invocation
 from apigw_doctor.diagnosis.stalls import all_text, concerns_stall
 from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
-from apigw_doctor.model.terms import Confidence, Layer
+from apigw_doctor.model.terms import Confidence, Layer, Outcome
 
 #: The shortest pause after which databases and indexes are known to go to sleep.
 _IDLE_MS = 240_000.0
@@ -40,8 +40,8 @@ def dependency_resuming(
 
     ## How it decides
     No init on this invocation, at least four minutes since the function last worked, and the following
-    invocations are fast. Words such as "resuming" make it `likely` by themselves; without them two such
-    episodes, or a wait for a connection, are needed.
+    invocations are fast. It is `likely` when words such as "resuming" stand in the log, or when it happened
+    more than once and the run ended well; else `possible`.
 
     ## What would mislead it
     A cold start after a pause looks the same from outside (INI101): there an init stands in the log. A
@@ -62,15 +62,16 @@ def dependency_resuming(
         return None
     text = all_text(None, invocation)
     said = _RESUMING.search(text) is not None
-    finished = invocation.outcome.value == "success"
-    if not said and not finished and not surroundings.same_function_slow:
+    finished = invocation.outcome is Outcome.SUCCESS
+    again = surroundings.same_function_slow > 0
+    if not said and not finished and not again:
         return None  # killed, once, after a pause: a stalled call looks just so
     return Cause(
         summary=(
             f"dependency woke up: first call after {idle / 60_000:.0f} min of rest in a warm container took"
             f" {invocation.duration_ms or 0:.0f} ms, the next ones were fast"
         ),
-        confidence=Confidence.LIKELY if said or surroundings.same_function_slow else Confidence.POSSIBLE,
+        confidence=Confidence.LIKELY if said or (finished and again) else Confidence.POSSIBLE,
         spent_ms=invocation.duration_ms,
         cites=invocation.cites,
         why_not=(("cold-start", "the environment was warm: no init on this invocation"),),

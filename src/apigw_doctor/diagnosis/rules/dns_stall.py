@@ -2,16 +2,19 @@
 
 import re
 
-from apigw_doctor.attribution.timeline import Clocks, Pairing
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, concerns_stall
+from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
 _WORDS = re.compile(
-    r"EAI_AGAIN|UnknownHost\w*|Temporary failure in name resolution|getaddrinfo ENOTFOUND|Name or service not known"
-    r"|NameResolutionError|Could not resolve host|nodename nor servname|gaierror|ENOTFOUND"
+    r"EAI_\w+|UnknownHost\w*|Temporary failure in name resolution|getaddrinfo ENOTFOUND|Name or service not known"
+    r"|NameResolutionError|[Cc]ould not resolve host|nodename nor servname|gaierror|ENOTFOUND|[Ff]ailed to resolve '"
+    r"|could not translate host name|No address associated with hostname|No such host is known"
+    r"|\bquery\w{0,8} (?:ETIMEOUT|ESERVFAIL|ECONNREFUSED)"
+    r"|\blookup \S{1,255}(?: on \S{1,60})?: (?:no such host|i/o timeout|server misbehaving|read udp)"
 )
 
 
@@ -24,7 +27,11 @@ _WORDS = re.compile(
     references=("https://docs.aws.amazon.com/vpc/latest/userguide/vpc-dns.html",),
 )
 def dns_stall(
-    clocks: Clocks, pairing: Pairing, request: GatewayRequest | None, invocation: LambdaInvocation | None
+    clocks: Clocks,
+    pairing: Pairing,
+    request: GatewayRequest | None,
+    invocation: LambdaInvocation | None,
+    silence: Silence | None,
 ) -> Answer:
     """A name could not be resolved, so the call was never even made.
 
@@ -34,7 +41,8 @@ def dns_stall(
 
     ## How it decides
     The log names it: `EAI_AGAIN`, `UnknownHostException`, "Temporary failure in name resolution" and their
-    like. `proven` when a timer fired after it, `likely` when the function answered with the error itself.
+    like. `proven` when it failed again and again until a timer fired, `likely` when it failed next to the time
+    that was lost or the function answered with the error itself, `possible` when it failed once, long before.
 
     ## What would mislead it
     A call that hangs after the name was resolved is the network or the target (NET102, NET103, DEP101).
@@ -58,7 +66,15 @@ def dns_stall(
             + (f", {times} times" if times > 1 else "")
             + ("" if timed else "; the function answered with the error, no timer fired")
         ),
-        confidence=Confidence.PROVEN if timed else Confidence.LIKELY,
+        confidence=_confidence(invocation, silence, match[0], times) if timed else Confidence.LIKELY,
         cites=(Cite(origin=line.origin, text=line.text),) if line else (),
         why_not=(("stalled-call", "the name was never resolved, so no call was made"),),
     )
+
+
+def _confidence(invocation: LambdaInvocation | None, silence: Silence | None, said: str, times: int) -> Confidence:
+    """How sure it is that the look-ups spent the time, and not a call that followed them."""
+    near = invocation is None or beside_the_end(invocation, silence, said)
+    if times > 1:
+        return Confidence.PROVEN if near else Confidence.LIKELY
+    return Confidence.LIKELY if near else Confidence.POSSIBLE

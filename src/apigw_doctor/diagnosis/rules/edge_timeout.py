@@ -32,7 +32,8 @@ def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeReque
 
     ## What would mislead it
     An edge-optimised API always carries CloudFront's headers, also for the gateway's own 504. An edge that
-    merely passed on the gateway's 504 has the gateway's time, not its own.
+    merely passed on the gateway's 504 has the gateway's time, not its own. A gateway that had answered long
+    before the edge gave up lost its answer on the way, or is another request: then it is only `possible`.
 
     ## What to do
     Set the origin response timeout above the API's limit (up to 120 s), or make the work asynchronous.
@@ -50,6 +51,9 @@ def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeReque
     from_origin = request is not None and request.status == _GATEWAY_TIMEOUT and bool(request.api_id)
     if from_origin or not (known or at_default):
         return None
+    own_ms = clocks.elapsed_ms
+    quicker = own_ms is not None and own_ms < taken - _ABOUT_MS
+    slower = own_ms is not None and own_ms > taken
     whole = round(taken / 1000.0) * 1000.0
     later = ""
     if request is not None and known and clocks.elapsed_ms is not None:
@@ -58,7 +62,7 @@ def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeReque
         summary=f"edge timeout: CloudFront gave up after {taken:.0f} ms{later}",
         boundary=Boundary.EDGE_TIMEOUT,
         timer_ms=timer if at_default else whole,
-        confidence=Confidence.LIKELY if known and at_default else Confidence.POSSIBLE,
+        confidence=Confidence.LIKELY if known and not quicker and (at_default or slower) else Confidence.POSSIBLE,
         spent_ms=taken,
         cites=edge.cites,
         why_not=(("backend-slower-than-limit", "the gateway itself did not time out"),),

@@ -13,6 +13,7 @@ _NETWORK = re.compile(r"(?i)network error communicating with endpoint")
 _INTERNAL = re.compile(r"(?i)There was an internal error while executing your request")
 #: How far from ten seconds a connect failure was seen.
 _ABOUT_MS = 1500.0
+_AT_ONCE_MS = 3000.0
 
 
 @rule(
@@ -72,7 +73,7 @@ def _never_connected(line: LoadBalancerRequest) -> bool:
     if line.status != 504 or line.target_status is not None or line.target_ms is not None:
         return False
     if line.created_at is None:
-        return line.request_ms is None and line.response_ms is None
+        return False
     return abs(line.ended_at - line.created_at - value("alb-connect")) <= _ABOUT_MS
 
 
@@ -80,7 +81,10 @@ def _cause(
     request: GatewayRequest, waited_ms: float | None, *, timer_ms: float | None, confidence: Confidence
 ) -> Cause:
     waited = "" if waited_ms is None else f" after {waited_ms:.0f} ms"
-    how = f", the connect timer of about {timer_ms:.0f} ms" if timer_ms else ", at once: no timer fired"
+    if timer_ms:
+        how = f", the connect timer of about {timer_ms:.0f} ms"
+    else:
+        how = ", at once: no timer fired" if (waited_ms or 0.0) < _AT_ONCE_MS else ", no timer is known to have fired"
     return Cause(
         summary=f"endpoint unreachable: the connection to {request.endpoint_uri or 'the endpoint'} failed{waited}"
         + (how if waited_ms is not None or timer_ms else ""),

@@ -8,6 +8,8 @@ from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
 _BAD_GATEWAY = 502
 _SHORT_MS = 10_000.0
+#: A connection that the target had closed fails on the first packet; later it may be a crash as well.
+_AT_ONCE_MS = 1000.0
 
 
 @rule(
@@ -34,7 +36,7 @@ def keep_alive_mismatch(
 
     ## What would mislead it
     A target that crashes or resets for other reasons leaves the same line, so the answer is never more than
-    `likely`. A 502 that the target sent itself has a target status.
+    `likely`, and after more than a second `possible`. A 502 that the target sent itself has a target status.
 
     ## What to do
     Set the target's keep-alive above the load balancer's idle timeout.
@@ -51,6 +53,7 @@ def keep_alive_mismatch(
     waited = load_balancer.target_ms or 0.0
     if waited > _SHORT_MS:
         return None
+    known = request is not None and request.api_id is not None
     return Cause(
         summary=(
             "keep-alive mismatch: the load balancer lost its connection to "
@@ -58,7 +61,7 @@ def keep_alive_mismatch(
             + f" after {waited:.0f} ms and answered 502; the target sent no status"
         ),
         boundary=Boundary.NONE,
-        confidence=Confidence.LIKELY if request is not None and request.api_id else Confidence.POSSIBLE,
+        confidence=Confidence.LIKELY if known and waited <= _AT_ONCE_MS else Confidence.POSSIBLE,
         cites=load_balancer.cites,
         why_not=(("endpoint-unreachable", "a connection to the target was open"),),
     )

@@ -5,7 +5,7 @@ from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import is_unexplained
 from apigw_doctor.evidence.tables import GatewayRequest, LoadBalancerRequest
 from apigw_doctor.limits.table import value
-from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
+from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer, LimitBasis
 
 _GATEWAY_TIMEOUT = 504
 _ABOUT_MS = 1500.0
@@ -54,20 +54,30 @@ def load_balancer_timeout(
     if whole is not None and abs(whole - value("alb-connect")) <= _ABOUT_MS and load_balancer.target_ms is None:
         return None  # nobody answered the connect: NET101
     timer = _round_seconds(whole)
+    before = whole is not None and whole < clocks.limit_ms
+    if not before and timer is not None and clocks.limit_basis is not LimitBasis.DEFAULT:
+        return None  # the gateway's own limit would have come first
     return Cause(
         summary=(
             "load balancer timeout: it gave up on "
             + (f"target {load_balancer.target}" if load_balancer.target else "its target")
             + (f" after {whole:.0f} ms" if whole is not None else "")
-            + f", before the integration's limit of {clocks.limit_ms:.0f} ms"
+            + (f", before the integration's limit of {clocks.limit_ms:.0f} ms" if before else "")
         ),
         boundary=Boundary.LOAD_BALANCER_TIMEOUT,
         timer_ms=timer,
-        confidence=Confidence.PROVEN if whole is not None and whole < clocks.limit_ms else Confidence.LIKELY,
+        confidence=_confidence(before=before, timed=whole is not None),
         spent_ms=whole,
         cites=load_balancer.cites,
         why_not=(("integration-timeout-too-low", "the gateway did not cut; the load balancer answered 504"),),
     )
+
+
+def _confidence(*, before: bool, timed: bool) -> Confidence:
+    """Longer than the default limit: then the limit was raised, to a value that nobody told."""
+    if before:
+        return Confidence.PROVEN
+    return Confidence.LIKELY if timed else Confidence.POSSIBLE
 
 
 def _whole_ms(line: LoadBalancerRequest) -> float | None:

@@ -3,7 +3,7 @@
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, stalled_until_the_end
+from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, is_private, stalled_until_the_end
 from apigw_doctor.evidence.tables import FunctionSettings, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
@@ -39,8 +39,9 @@ def no_egress(
     outbound call in the whole log ever returned.
 
     ## What would mislead it
-    One stalled call among many that return is DEP101. One target that hangs while others answer is NET103.
-    Without the function's configuration this cannot be decided.
+    One stalled call among many that return is DEP101. One target that hangs while others answer is NET103;
+    so is one inside the network (a database, a private address), which needs no way out. Without the
+    function's configuration this cannot be decided.
 
     ## What to do
     A gateway endpoint for S3 and DynamoDB, interface endpoints for other services, a NAT gateway for the
@@ -54,7 +55,7 @@ def no_egress(
         return None
     all_hung = surroundings.same_function_slow == surroundings.same_function >= _LEAST
     returned = surroundings.same_target_returned + surroundings.other_targets_returned
-    if not all_hung or returned:
+    if not all_hung or returned or is_private(silence.last_line):
         return None
     if settings is None or settings.in_vpc is None:
         return NotDecidable(missing=("FunctionSettings",))

@@ -2,21 +2,29 @@
 
 import re
 
-from apigw_doctor.attribution.calls import names_result
+from apigw_doctor.attribution.calls import reports_return
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
-from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, concerns_stall, lone_boundary
+from apigw_doctor.diagnosis.signs import is_finished_line, without_invocation
+from apigw_doctor.diagnosis.stalls import all_text, concerns_stall
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
 _READ_TIMEOUT = re.compile(
-    r"(?i)read[ _-]?timeout\W{0,4}(\d+(?:\.\d+)?)|timeout as \(\d+(?:\.\d+)?, ?(\d+(?:\.\d+)?)\)"
-    r"|timeout of (\d+)ms|timed out after (\d+(?:\.\d+)?) ?s"
+    r"(?i)(?:read|socket|request|command)[ _-]?timeout\W{0,4}(\d+(?:\.\d+)?)"
+    r"|timeout as \(\d+(?:\.\d+)?, ?(\d+(?:\.\d+)?)\)"
+    r"|timeout of (\d+)ms|(?<!Task )timed out after (\d+(?:\.\d+)?) ?s"
 )
-_ATTEMPTS = re.compile(r"(?i)\battempts?\W{0,3}\d|\bretr(?:y|ies|ying)\b|max[_ ]attempts|\btry \d")
+_ATTEMPTS = re.compile(r"(?i)\battempts?(?: number)?\W{0,3}\d|\bretr(?:y|ies|ying)\b|max[_ ]attempts|\btry \d")
+_FAILED = re.compile(r"(?i)fail|refused|timed? ?-?out|error|exception|unreachable")
 _FEW, _MANY = 2, 10
 _SHARE, _ABOUT_MS = 0.03, 1500.0
+#: A multiple tells nothing where the tolerance comes near the timeout itself.
+_UNIT_SHARE = 0.15
+#: The waits must hold at least this share of the time.
+_MOST = 0.5
+#: No client waits for so many seconds inside Lambda: such a number is milliseconds.
+_MANY_SECONDS = 1000.0
 _WORTH_MS = 1000.0
 
 
@@ -61,38 +69,47 @@ def retry_product(
         return None
     text = all_text(None, invocation)
     told = _named_timeouts_ms(text)
-    gaps, beside = silence.equal_gaps_ms, f"{silence.last_line}\n{silence.next_line or ''}"
-    if len(gaps) >= _FEW and not names_result(silence.last_line) and (_ATTEMPTS.search(beside) or told):
-        each, count = sum(gaps) / len(gaps), len(gaps)
-        sure = any(_about(each, timeout) for timeout in told)
-        summary = f"retries: {count} equal waits of about {each:.0f} ms each ate {sum(gaps):.0f} ms"
-        return _cause(clocks, request, invocation, silence, summary, sum(gaps), sure=sure)
+    least_ms = _MOST * (clocks.integration_ms or invocation.duration_ms or 0.0)
+    return _several_waits(silence, told, least_ms) or _one_multiple(silence, told, text)
+
+
+def _several_waits(silence: Silence, told: list[float], least_ms: float) -> Cause | None:
+    """Equal waits in a row, of the length of a named timeout or between lines about attempts."""
+    gaps = silence.equal_gaps_ms
+    if len(gaps) < _FEW or sum(gaps) < least_ms or _reports_result(silence.last_line):
+        return None
+    each, count = sum(gaps) / len(gaps), len(gaps)
+    measured = any(_about(each, 1, timeout) for timeout in told)
+    spoken = _ATTEMPTS.search(f"{silence.last_line}\n{silence.next_line or ''}") is not None
+    if not measured and not spoken:
+        return None
+    summary = f"retries: {count} equal waits of about {each:.0f} ms each ate {sum(gaps):.0f} ms"
+    return _cause(silence, summary, sum(gaps), sure=measured and spoken)
+
+
+def _one_multiple(silence: Silence, told: list[float], text: str) -> Cause | None:
+    """One silence as long as several tries, where the log speaks of tries."""
+    if _ATTEMPTS.search(text) is None:
+        return None
     for timeout in told:
         times = round(silence.duration_ms / timeout) if timeout >= _WORTH_MS else 0
-        if _FEW <= times <= _MANY and _about(silence.duration_ms, times * timeout) and _ATTEMPTS.search(text):
+        if _FEW <= times <= _MANY and _about(silence.duration_ms, times, timeout):
             summary = (
                 f"retries: one silence of {silence.duration_ms:.0f} ms is {times} x the client's read timeout of"
                 f" {timeout:.0f} ms"
             )
-            return _cause(clocks, request, invocation, silence, summary, silence.duration_ms, sure=False)
+            return _cause(silence, summary, silence.duration_ms, sure=False)
     return None
 
 
-def _cause(
-    clocks: Clocks,
-    request: GatewayRequest | None,
-    invocation: LambdaInvocation,
-    silence: Silence,
-    summary: str,
-    spent_ms: float,
-    *,
-    sure: bool,
-) -> Cause:
-    boundary, timer_ms = lone_boundary(clocks, request, invocation)
+def _reports_result(text: str) -> bool:
+    """A step that went well; a try that failed leads to the next."""
+    return _FAILED.search(text) is None and (reports_return(text) or is_finished_line(text))
+
+
+def _cause(silence: Silence, summary: str, spent_ms: float, *, sure: bool) -> Cause:
     return Cause(
         summary=summary,
-        boundary=boundary,
-        timer_ms=timer_ms,
         confidence=Confidence.PROVEN if sure else Confidence.LIKELY,
         spent_ms=spent_ms,
         cites=(Cite(origin=silence.last_origin, text=silence.last_line),),
@@ -103,10 +120,14 @@ def _cause(
 def _named_timeouts_ms(text: str) -> list[float]:
     found = []
     for match in _READ_TIMEOUT.finditer(text):
-        seconds, pair, milliseconds, after = match.groups()
-        found.append(float(milliseconds) if milliseconds else float(seconds or pair or after) * 1000.0)
-    return [value if value < 3_600_000.0 else value / 1000.0 for value in dict.fromkeys(found)]
+        number, pair, milliseconds, after = match.groups()
+        value = float(milliseconds or number or pair or after)
+        found.append(value if milliseconds or value >= _MANY_SECONDS else value * 1000.0)
+    return list(dict.fromkeys(found))
 
 
-def _about(measured_ms: float, expected_ms: float) -> bool:
-    return abs(measured_ms - expected_ms) <= max(_SHARE * expected_ms, _ABOUT_MS)
+def _about(measured_ms: float, times: int, timeout_ms: float) -> bool:
+    """The time is that of so many tries, back-off between them included."""
+    expected_ms = times * timeout_ms
+    allowed_ms = max(_SHARE * expected_ms, min(_ABOUT_MS, _UNIT_SHARE * timeout_ms))
+    return abs(measured_ms - expected_ms) <= allowed_ms

@@ -4,7 +4,7 @@ from apigw_doctor.attribution.calls import names_call, names_incoming, reports_r
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import is_finished_line, is_killed, without_invocation
-from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, lone_boundary, stalled_until_the_end
+from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, stalled_until_the_end
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
@@ -37,7 +37,7 @@ def stalled_call(
 
     ## How it decides
     The longest stretch without a line reaches the kill or passes the cut, and the line before it names a
-    call. `proven` when that stretch is nearly the whole run and the line names a call beyond doubt.
+    call. `proven` when that stretch is nearly the whole run, which was killed in the end.
 
     ## What would mislead it
     A finished result before the silence is an event loop that does not drain (FUN103). A line that only says
@@ -62,15 +62,13 @@ def stalled_call(
     if call is None:
         return _only_possible(silence)
     share = silence.duration_ms / max(invocation.duration_ms or silence.duration_ms, 1.0)
-    sure = share >= _NEARLY_ALL and names_call(silence.last_line)
+    killed = is_killed(invocation)
+    sure = killed and share >= _NEARLY_ALL and names_call(silence.last_line)
     returned = surroundings.same_target_returned
-    boundary, timer_ms = lone_boundary(clocks, request, invocation)
     return Cause(
-        boundary=boundary,
-        timer_ms=timer_ms,
         summary=(
             f"stalled call: after '{call}' nothing was logged for {silence.duration_ms:.0f} ms"
-            " until the kill"
+            + (" until the kill" if killed else ", and the log shows no end of the run")
             + (f"; {returned} other such call{'s' if returned != 1 else ''} did return" if returned else "")
         ),
         confidence=_confidence(surroundings, sure=sure),
