@@ -33,7 +33,7 @@ class Assembled(msgspec.Struct, frozen=True):
     requests: tuple[GatewayRequest, ...]
     joins_by_id: int
     clock_skew_ms: float | None
-    #: invocations that failed and that no request of the gateway's logs can have called
+    #: invocations that failed and that fit no request of the gateway's logs
     unclaimed: tuple[LambdaInvocation, ...]
     #: files whose times were of another zone -> by how much they were moved
     moved: dict[str, float]

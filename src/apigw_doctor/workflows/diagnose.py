@@ -284,4 +284,6 @@ def _unclaimed(rows: tuple[LambdaInvocation, ...]) -> str:
         f"{row.request_id} ({row.function or 'unnamed function'}, {iso_or_none(row.started_at) or 'no time'})"
         for row in rows[:3]
     )
-    return f"{_plural(len(rows), 'invocation')} failed that no request of the gateway's logs can have called: {named}"
+    untimed = sum(row.begun_at is None for row in rows)
+    why = "no id or time fits" if not untimed else f"{untimed} of them without a time, for the others no id or time fits"
+    return f"{_plural(len(rows), 'failed invocation')} joined to no request of the gateway's logs ({why}): {named}"
