@@ -53,6 +53,11 @@ _FINISHED = re.compile(
     re.IGNORECASE,
 )
 _RESPONSE_FIRST = re.compile(r"^(?:response|result|returning)\b", re.IGNORECASE)
+_GAVE_UP_WAITING = re.compile(
+    r"\btimed[ -]?out\b|\bE(?:SOCKET)?TIMEDOUT\b|Time(?:d)?OutE(?:rror|xception)|\btimeout of \d+ ?ms exceeded"
+    r"|\bdeadline exceeded\b|\b(?:Read|Connect)Timeout\b",
+    re.IGNORECASE,
+)
 _CALL = re.compile(r"https?://|\b(?:connecting|calling|requesting|sending request|fetching|querying)\b", re.IGNORECASE)
 
 
@@ -194,6 +199,15 @@ def may_hide_a_call(invocation: LambdaInvocation, silence: Silence | None) -> bo
     if silence is None or silence.duration_ms < _MOST * (invocation.duration_ms or 0.0):
         return False
     return names_call(silence.last_line)
+
+
+def gave_up_waiting(text: str | None) -> bool:
+    """A client's own timer ended a call: what it waited for never came.
+
+    >>> gave_up_waiting("TimeoutError: Connection timed out after 120000ms"), gave_up_waiting("read timeout=60")
+    (True, False)
+    """
+    return text is not None and _GAVE_UP_WAITING.search(text) is not None
 
 
 def last_own_line(invocation: LambdaInvocation) -> AppLine | None:

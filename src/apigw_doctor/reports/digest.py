@@ -124,6 +124,11 @@ def route_of(row: Verdict | RouteStatistics) -> str:
     return " ".join(part for part in (row.method, row.route) if part) or "route unknown"
 
 
+def stage_of(row: Verdict | RouteStatistics) -> str:
+    """The API and its stage."""
+    return f"{row.api_id or 'unknown API'}/{row.stage or 'unknown stage'}"
+
+
 def name_of(verdict: Verdict) -> str:
     """The id by which the request is called; of its invocation where the gateway's logs were not given."""
     if verdict.request_id:

@@ -120,11 +120,12 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup], paths: tuple[str,
     if not shown:
         return
     screen.heading("Failed requests", plural(total, "request") if shown == total else f"{shown} of {total:,}")
+    stages = {(verdict.api_id, verdict.stage) for group in groups for verdict in group.verdicts}
     for group, verdicts in picked:
         screen.paragraph(Text(f"{group.cause} {group.code}", style="bold"), indent=2)
         before = ""
         for verdict in verdicts:
-            before = _request(screen, verdict, before)
+            before = _request(screen, verdict, before, several=len(stages) > 1)
     named = next((verdict.request_id for _, verdicts in picked for verdict in verdicts if verdict.request_id), None)
     if shown < total:
         screen.paragraph(f"{total - shown:,} more: add --format json to list them all.", indent=2)
@@ -133,12 +134,13 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup], paths: tuple[str,
     screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} {where}", indent=4)
 
 
-def _request(screen: Screen, verdict: Verdict, before: str) -> str:
+def _request(screen: Screen, verdict: Verdict, before: str, *, several: bool) -> str:
     """One request; what was said of the request before it is not said again."""
     status = "no status" if verdict.status is None else str(verdict.status)
     parts = (digest.name_of(verdict), moment(verdict.arrived_at), status, digest.against_limit(verdict))
     screen.paragraph(Text("  ".join(one_line(part) for part in parts)), indent=4, hang=2)
-    told = f"{digest.route_of(verdict)}: {verdict.summary} ({verdict.confidence.value})"
+    where = digest.route_of(verdict) + (f" ({digest.stage_of(verdict)})" if several else "")
+    told = f"{where}: {verdict.summary} ({verdict.confidence.value})"
     if told != before:
         screen.paragraph(told, indent=6, hang=2, most=4)
     return told

@@ -74,7 +74,7 @@ def routes(screen: Screen, diagnosis: Diagnosis) -> None:
 def _route(row: RouteStatistics, *, several: bool) -> tuple[str, ...]:
     where = digest.route_of(row)
     if several:
-        where += f" ({row.api_id or 'unknown API'}/{row.stage or 'unknown stage'})"
+        where += f" ({digest.stage_of(row)})"
     percentiles = tuple(
         number(value) + ("*" if value is not None and digest.is_weak(row.n, percentile) else " ")
         for percentile, value in ((50, row.p50_ms), (90, row.p90_ms), (99, row.p99_ms))

@@ -285,5 +285,7 @@ def _unclaimed(rows: tuple[LambdaInvocation, ...]) -> str:
         for row in rows[:3]
     )
     untimed = sum(row.begun_at is None for row in rows)
-    why = "no id or time fits" if not untimed else f"{untimed} of them without a time, for the others no id or time fits"
+    why = (
+        "no id or time fits" if not untimed else f"{untimed} of them without a time, for the others no id or time fits"
+    )
     return f"{_plural(len(rows), 'failed invocation')} joined to no request of the gateway's logs ({why}): {named}"

@@ -48,8 +48,7 @@ def client_gave_up(clocks: Clocks, request: GatewayRequest | None, client: Clien
     if client.elapsed_ms is None and (request is None or request.status is None):
         return NotDecidable(missing=("how long the client waited",))
     answered = request is not None and request.status is not None and request.status < _FAILED
-    by_id = client.request_id is not None or client.extended_request_id is not None or client.trace_id is not None
-    with_id = Confidence.PROVEN if by_id else Confidence.LIKELY
+    with_id = Confidence.PROVEN if _same_request(client, request) else Confidence.LIKELY
     own_ms = None if clocks.elapsed_basis is ElapsedBasis.CLIENT else clocks.elapsed_ms
     # Answered while the client still waited: the answer was lost, or it is another request's.
     lost = own_ms is not None and client.elapsed_ms is not None and own_ms < client.elapsed_ms - _ABOUT_MS
@@ -67,3 +66,16 @@ def client_gave_up(clocks: Clocks, request: GatewayRequest | None, client: Clien
         cites=client.cites,
         why_not=(("backend-slower-than-limit", "the gateway did not time out"),),
     )
+
+
+def _same_request(client: ClientReply, request: GatewayRequest | None) -> bool:
+    """Both sides carry the same id; anything else was joined by path and time."""
+    if request is None:
+        return False
+    pairs = (
+        (client.request_id, request.request_id),
+        (client.extended_request_id, request.extended_request_id),
+        (client.http_api_id, request.extended_request_id or request.request_id),
+        (client.trace_id, request.trace_id),
+    )
+    return any(told is not None and told == known for told, known in pairs)

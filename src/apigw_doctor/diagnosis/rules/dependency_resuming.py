@@ -12,7 +12,10 @@ from apigw_doctor.model.terms import Confidence, Layer, Outcome
 #: The shortest pause after which databases and indexes are known to go to sleep.
 _IDLE_MS = 240_000.0
 _RESUMING = re.compile(
-    r"(?i)\bresum(?:e|ing)\b|\bpaused\b|\bwaking\b|\bwake[- ]?up\b|cold (?:index|cache)|DatabaseResuming"
+    r"(?i)\b(?:database|db|cluster|aurora|instance|warehouse|endpoint|model|serverless)\b.{0,60}"
+    r"\b(?:resum(?:e|ing)|paused|waking|wak(?:e|ing)[- ]?up|auto-?paus\w+)\b"
+    r"|\b(?:resuming|waking(?: up)?) (?:the )?(?:database|db|cluster|aurora|instance|warehouse|endpoint|model)\b"
+    r"|cold (?:index|cache)|DatabaseResuming|Communications link failure"
 )
 _SOME_INIT_MS = 1000.0
 

@@ -5,7 +5,7 @@ import re
 from apigw_doctor.attribution.calls import mentions_target, reports_return
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Trace
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
-from apigw_doctor.diagnosis.signs import known_not_lambda, without_invocation
+from apigw_doctor.diagnosis.signs import gave_up_waiting, known_not_lambda, without_invocation
 from apigw_doctor.diagnosis.stalls import call_of, concerns_stall
 from apigw_doctor.evidence.tables import AppLine, Cite, GatewayRequest, LambdaInvocation, TraceSegment
 from apigw_doctor.model.terms import Confidence, Layer, Outcome
@@ -18,7 +18,10 @@ _TIMING = re.compile(
     r"|(\[AWS \w+ \d{3} )([\d.]+)s\b"
 )
 #: Settings and plans have times too.
-_NO_TIMING = re.compile(r"(?i)time-?out|deadline|\blimit|expire|\bttl\b|\bretry|\bwill\b|cached since")
+_NO_TIMING = re.compile(
+    r"(?i)time-?out|deadline|\blimit|expire|\bttl\b|\bretry|\bwill\b|cached since"
+    r"|timed out|remaining|budget|\bleft\b|back-?off|\bdelay"
+)
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))")
 _ANSWERED = re.compile(r"(?i)\b(?:answered|received|got|status|rows)\b")
 _GATEWAY = "AWS::ApiGateway"
@@ -144,6 +147,8 @@ def _line_after(invocation: LambdaInvocation, silence: Silence) -> AppLine | Non
 
 def _reports(text: str, silence: Silence) -> bool:
     """The line after the silence tells of the call's return: by its time, or by naming the same thing."""
+    if gave_up_waiting(text):
+        return False
     spent = _timing_ms(text)
     if spent is not None and abs(spent - silence.duration_ms) <= max(500.0, 0.1 * silence.duration_ms):
         return True

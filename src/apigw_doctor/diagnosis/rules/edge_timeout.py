@@ -3,7 +3,7 @@
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.evidence.tables import EdgeRequest, GatewayRequest
-from apigw_doctor.limits.table import value
+from apigw_doctor.limits.table import limit, value
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
 _GATEWAY_TIMEOUT = 504
@@ -27,8 +27,9 @@ def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeReque
     adds to it: the viewer has a 504 from the edge, the gateway finishes later.
 
     ## How it decides
-    The edge's log holds a 504 at about its own timer, and the gateway's evidence for the same request shows
-    an answer, or no failure of its own. The two are joined by time and path, so this is at most `likely`.
+    The edge's log holds a 504 at about its own timer (or, for GET and HEAD, two or three times that: it tries
+    again), and the gateway's evidence for the same request shows an answer, or its own code later than that.
+    The two are joined by time and path, so this is at most `likely`.
 
     ## What would mislead it
     An edge-optimised API always carries CloudFront's headers, also for the gateway's own 504. An edge that
@@ -40,30 +41,39 @@ def edge_timeout(clocks: Clocks, request: GatewayRequest | None, edge: EdgeReque
     """
     if clocks.kind is not Kind.FAILED or edge is None or edge.status != _GATEWAY_TIMEOUT:
         return None
-    if clocks.boundary is Boundary.INTEGRATION_TIMEOUT:
-        return None
     taken = edge.time_taken_ms
     if taken is None:
-        return NotDecidable(missing=("time-taken in the CloudFront log",))
+        return None if clocks.cut_by_gateway else NotDecidable(missing=("time-taken in the CloudFront log",))
     known = request is not None and (request.status is not None and request.status < _FAILED)
     timer = value("cloudfront-origin-response")
-    at_default = abs(taken - timer) <= _ABOUT_MS
-    from_origin = request is not None and request.status == _GATEWAY_TIMEOUT and bool(request.api_id)
-    if from_origin or not (known or at_default):
+    tries = _tries(edge, taken, timer)
+    waited, own_ms = taken / (tries or 1), clocks.elapsed_ms
+    quicker = own_ms is not None and own_ms < waited - _ABOUT_MS
+    slower = own_ms is not None and own_ms > waited
+    refused = request is not None and request.status == _GATEWAY_TIMEOUT and request.api_id is not None
+    own_code = clocks.cut_by_gateway or refused
+    later_code = own_code and tries > 0 and own_ms is not None and own_ms > waited + _ABOUT_MS
+    if (own_code and not later_code) or not (known or tries):
         return None
-    own_ms = clocks.elapsed_ms
-    quicker = own_ms is not None and own_ms < taken - _ABOUT_MS
-    slower = own_ms is not None and own_ms > taken
+    sure = later_code or (known and not quicker and (tries > 0 or slower))
     whole = round(taken / 1000.0) * 1000.0
     later = ""
-    if request is not None and known and clocks.elapsed_ms is not None:
+    if request is not None and (known or later_code) and clocks.elapsed_ms is not None:
         later = f"; the gateway answered {request.status} after {clocks.elapsed_ms:.0f} ms"
     return Cause(
-        summary=f"edge timeout: CloudFront gave up after {taken:.0f} ms{later}",
+        summary=f"edge timeout: CloudFront gave up after {taken:.0f} ms"
+        + (f" ({tries} tries of {timer:.0f} ms)" if tries > 1 else "")
+        + later,
         boundary=Boundary.EDGE_TIMEOUT,
-        timer_ms=timer if at_default else whole,
-        confidence=Confidence.LIKELY if known and not quicker and (at_default or slower) else Confidence.POSSIBLE,
+        timer_ms=timer if tries else whole,
+        confidence=Confidence.LIKELY if sure else Confidence.POSSIBLE,
         spent_ms=taken,
         cites=edge.cites,
-        why_not=(("backend-slower-than-limit", "the gateway itself did not time out"),),
+        why_not=(("backend-slower-than-limit", "the edge gave up before the gateway did"),),
     )
+
+
+def _tries(edge: EdgeRequest, taken_ms: float, timer_ms: float) -> int:
+    """How often the edge waited its whole timer; 0 when the time is none of its own."""
+    most = int(limit("cloudfront-origin-attempts").maximum or 1.0) if edge.method in ("GET", "HEAD") else 1
+    return next((count for count in range(1, most + 1) if abs(taken_ms - count * timer_ms) <= count * _ABOUT_MS), 0)

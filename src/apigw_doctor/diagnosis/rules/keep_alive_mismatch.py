@@ -36,7 +36,8 @@ def keep_alive_mismatch(
 
     ## What would mislead it
     A target that crashes or resets for other reasons leaves the same line, so the answer is never more than
-    `likely`, and after more than a second `possible`. A 502 that the target sent itself has a target status.
+    `likely`, and after more than a second `possible`. A 502 that the target sent itself has a target status,
+    and a Lambda target leaves an error reason.
 
     ## What to do
     Set the target's keep-alive above the load balancer's idle timeout.
@@ -46,7 +47,7 @@ def keep_alive_mismatch(
     if load_balancer is None:
         behind = request is not None and request.function is None and request.status == _BAD_GATEWAY
         return NotDecidable(missing=("LoadBalancerRequest",)) if behind and is_unexplained(request) else None
-    if load_balancer.status != _BAD_GATEWAY or load_balancer.target_status is not None:
+    if load_balancer.status != _BAD_GATEWAY or load_balancer.target_status is not None or load_balancer.error_reason:
         return None
     if load_balancer.target_ms is not None and load_balancer.response_ms is not None:
         return None

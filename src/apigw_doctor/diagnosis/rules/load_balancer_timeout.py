@@ -5,7 +5,7 @@ from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import is_unexplained
 from apigw_doctor.evidence.tables import GatewayRequest, LoadBalancerRequest
 from apigw_doctor.limits.table import value
-from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer, LimitBasis
+from apigw_doctor.model.terms import Boundary, Confidence, EvidenceKind, Kind, Layer, LimitBasis
 
 _GATEWAY_TIMEOUT = 504
 _ABOUT_MS = 1500.0
@@ -66,18 +66,25 @@ def load_balancer_timeout(
         ),
         boundary=Boundary.LOAD_BALANCER_TIMEOUT,
         timer_ms=timer,
-        confidence=_confidence(before=before, timed=whole is not None),
+        confidence=_confidence(before=before, timed=whole is not None, same=_same_request(request, load_balancer)),
         spent_ms=whole,
         cites=load_balancer.cites,
         why_not=(("integration-timeout-too-low", "the gateway did not cut; the load balancer answered 504"),),
     )
 
 
-def _confidence(*, before: bool, timed: bool) -> Confidence:
+def _confidence(*, before: bool, timed: bool, same: bool) -> Confidence:
     """Longer than the default limit: then the limit was raised, to a value that nobody told."""
-    if before:
+    if before and same:
         return Confidence.PROVEN
     return Confidence.LIKELY if timed else Confidence.POSSIBLE
+
+
+def _same_request(request: GatewayRequest | None, line: LoadBalancerRequest) -> bool:
+    """The line is all there is, or carries the request's trace id; by time and path it is only likely."""
+    if request is None or EvidenceKind.LOAD_BALANCER_LOG in request.sources[:1]:
+        return True
+    return line.trace_id is not None and line.trace_id == request.trace_id
 
 
 def _whole_ms(line: LoadBalancerRequest) -> float | None:

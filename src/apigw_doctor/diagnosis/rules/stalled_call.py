@@ -3,7 +3,7 @@
 from apigw_doctor.attribution.calls import names_call, names_incoming, reports_return
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
-from apigw_doctor.diagnosis.signs import is_finished_line, is_killed, without_invocation
+from apigw_doctor.diagnosis.signs import gave_up_waiting, is_finished_line, is_killed, without_invocation
 from apigw_doctor.diagnosis.stalls import call_of, concerns_stall, stalled_until_the_end
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
@@ -37,7 +37,8 @@ def stalled_call(
 
     ## How it decides
     The longest stretch without a line reaches the kill or passes the cut, and the line before it names a
-    call. `proven` when that stretch is nearly the whole run, which was killed in the end.
+    call. `proven` when that stretch is nearly the whole run, which was killed in the end. A
+    line after the cut that only says that the call timed out is no return.
 
     ## What would mislead it
     A finished result before the silence is an event loop that does not drain (FUN103). A line that only says
@@ -56,19 +57,19 @@ def stalled_call(
         return _without_times(invocation)
     if silence is None or not stalled_until_the_end(silence, clocks) or is_finished_line(silence.last_line):
         return None
-    if silence.next_line is not None:
+    if silence.next_line is not None and not gave_up_waiting(silence.next_line):
         return None  # it came to its end in time of its own: slow, not stalled
     call = call_of(silence)
     if call is None:
         return _only_possible(silence)
     share = silence.duration_ms / max(invocation.duration_ms or silence.duration_ms, 1.0)
     killed = is_killed(invocation)
-    sure = killed and share >= _NEARLY_ALL and names_call(silence.last_line)
+    sure = (killed or silence.next_line is not None) and share >= _NEARLY_ALL and names_call(silence.last_line)
     returned = surroundings.same_target_returned
     return Cause(
         summary=(
             f"stalled call: after '{call}' nothing was logged for {silence.duration_ms:.0f} ms"
-            + (" until the kill" if killed else ", and the log shows no end of the run")
+            + _end(silence, killed=killed)
             + (f"; {returned} other such call{'s' if returned != 1 else ''} did return" if returned else "")
         ),
         confidence=_confidence(surroundings, sure=sure),
@@ -76,6 +77,12 @@ def stalled_call(
         cites=(Cite(origin=silence.last_origin, text=silence.last_line),),
         why_not=(("function-hung", "the last line before the silence names the call"),),
     )
+
+
+def _end(silence: Silence, *, killed: bool) -> str:
+    if silence.next_line is not None:
+        return f" until '{' '.join(silence.next_line.split())[:60]}'"
+    return " until the kill" if killed else ", and the log shows no end of the run"
 
 
 def _confidence(surroundings: Surroundings, *, sure: bool) -> Confidence:
