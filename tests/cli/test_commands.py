@@ -44,6 +44,8 @@ def test_no_failed_request_gives_0() -> None:
         (["diagnose"], "no input was given"),
         (["diagnose", "no-such-folder"], "no-such-folder: no such file or folder"),
         (["why", "x", "no-such-folder"], "no such file"),
+        (["diagnose", "-", "--since", "soon"], "--since 'soon' is no length of time"),
+        (["diagnose", "-", "--since", "1h", "--from", "2026-03-10"], "--since and --from both say where to begin"),
         (["diagnose", "-", "--from", "yesterday"], "--from 'yesterday' is no time"),
         (["diagnose", "-", "--no-redact", "--anonymize"], "contradict"),
         (["explain", "cold-strat"], "did you mean cold-start"),
@@ -112,6 +114,23 @@ def test_from_and_to_keep_only_requests_of_that_time() -> None:
     answer = json.loads(call("diagnose", str(INCIDENT), "--format", "json", *limits).stdout)
     assert {verdict["cause"] for verdict in answer["verdicts"]} == {"stalled-call"}
     assert answer["summary"]["failed"] == 3
+
+
+def test_a_request_at_the_very_end_of_the_period_keeps_its_invocation() -> None:
+    """The invocation starts some milliseconds after the request arrived."""
+    everything = json.loads(call("diagnose", str(INCIDENT), "--format", "json").stdout)["verdicts"]
+    stalled = next(verdict for verdict in everything if verdict["cause"] == "stalled-call")
+    answer = json.loads(call("diagnose", str(INCIDENT), "--format", "json", "--to", stalled["arrived_at"]).stdout)
+    assert answer["verdicts"][-1]["request_id"] == stalled["request_id"]
+    assert answer["verdicts"][-1]["invocation"]["request_id"] == stalled["invocation"]["request_id"]
+
+
+def test_a_period_without_evidence_is_said_with_the_times_that_there_are() -> None:
+    """`--since` counts back from now, and exports are older."""
+    done = call("diagnose", str(INCIDENT), "--since", "90s")
+    assert done.returncode == 0
+    first = " ".join(done.stdout.split("\n\n")[0].split())
+    assert first.startswith("nothing in the period asked for: what was given runs from 2026-03-10T10:00:00.700Z to")
 
 
 def test_why_finds_a_request_by_any_of_its_ids() -> None:

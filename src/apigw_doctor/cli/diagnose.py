@@ -22,6 +22,7 @@ def command(
     exit_zero: bool,
     formats: tuple[str, ...],
     start: str | None,
+    since: str | None,
     end: str | None,
     no_redact: bool,
     anonymize: bool,
@@ -38,7 +39,14 @@ def command(
     given but some evidence could not be had.
     """
     diagnosis = answer(
-        paths, example=EXAMPLE, formats=formats, start=start, end=end, no_redact=no_redact, anonymize=anonymize
+        paths,
+        example=EXAMPLE,
+        formats=formats,
+        start=start,
+        since=since,
+        end=end,
+        no_redact=no_redact,
+        anonymize=anonymize,
     )
     colored = wants_color(color, output)
     write(_render(diagnosis, form, paths, color=colored), output, color=colored)

@@ -1,7 +1,9 @@
 """Options that commands share, and the exit statuses of the contract."""
 
 import os
+import re
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from apigw_doctor.model.times import parse_time
 from apigw_doctor.workflows.diagnose import Period, diagnose_files
 from apigw_doctor.workflows.redaction import redacted
 
+_AGO = re.compile(r"(\d{1,6})([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 OK, FAILURES, USAGE, INCOMPLETE = 0, 1, 2, 3
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -38,6 +42,7 @@ _EVIDENCE: tuple[Decorator, ...] = (
     click.option(
         "--from", "start", metavar="TIME", help="Only requests from this moment on (ISO 8601; UTC unless it says)."
     ),
+    click.option("--since", metavar="AGO", help="The same, counted back from now: 90s, 30m, 6h, 2d."),
     click.option("--to", "end", metavar="TIME", help="Only requests up to this moment."),
     click.option("--no-redact", is_flag=True, help="Show secrets as logged. For a report that stays on this machine."),
     click.option(
@@ -60,6 +65,7 @@ def answer(
     example: str,
     formats: tuple[str, ...],
     start: str | None,
+    since: str | None,
     end: str | None,
     no_redact: bool,
     anonymize: bool,
@@ -69,11 +75,14 @@ def answer(
         raise UsageError("no input was given", f"for example: {example}")
     if no_redact and anonymize:
         raise UsageError("--no-redact and --anonymize contradict each other", "leave one of them out")
+    if since is not None and start is not None:
+        raise UsageError("--since and --from both say where to begin", "leave one of them out")
     if no_redact:
         click.echo(
             "apigw-doctor: secrets are shown as logged (--no-redact); keep this report on this machine", err=True
         )
-    diagnosis = diagnose_files(paths, formats=formats, period=Period(_moment(start, "--from"), _moment(end, "--to")))
+    begin = _moment(start, "--from") if since is None else _before_now(since)
+    diagnosis = diagnose_files(paths, formats=formats, period=Period(begin, _moment(end, "--to")))
     return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
 
 
@@ -86,6 +95,13 @@ def _moment(text: str | None, option: str) -> float | None:
     if at is None:
         raise UsageError(f"{option} {text!r} is no time", "write it as 2026-03-01T10:00:00Z")
     return at
+
+
+def _before_now(text: str) -> float:
+    match = _AGO.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"--since {text!r} is no length of time", "write it as 90s, 30m, 6h or 2d")
+    return (time.time() - int(match[1]) * _SECONDS[match[2]]) * 1000.0
 
 
 def exit_status(diagnosis: Diagnosis, *, exit_zero: bool) -> int:

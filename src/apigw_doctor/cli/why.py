@@ -26,6 +26,7 @@ def command(
     form: str,
     formats: tuple[str, ...],
     start: str | None,
+    since: str | None,
     end: str | None,
     no_redact: bool,
     anonymize: bool,
@@ -38,7 +39,14 @@ def command(
     invocation; its first characters are enough where they are unique.
     """
     diagnosis = answer(
-        paths, example=EXAMPLE, formats=formats, start=start, end=end, no_redact=no_redact, anonymize=anonymize
+        paths,
+        example=EXAMPLE,
+        formats=formats,
+        start=start,
+        since=since,
+        end=end,
+        no_redact=no_redact,
+        anonymize=anonymize,
     )
     found = _find(diagnosis, request_id)
     colored = wants_color(color, output)

@@ -8,6 +8,7 @@ import msgspec
 from apigw_doctor.attribution.assemble import Assembled, assemble
 from apigw_doctor.attribution.clocks import integration_time_ms
 from apigw_doctor.attribution.effective_limit import ABOUT_MS, stated_timeout
+from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.coverage import coverage_of
 from apigw_doctor.diagnosis.findings import (
     BURST_LEAST,
@@ -37,6 +38,7 @@ from apigw_doctor.sources.collect import collect
 
 _RETRY_SLACK_MS = 6000.0
 _PERIOD_SHARE = 0.1
+_PERIOD_MARGIN_MS = 60_000.0
 
 
 class Period(msgspec.Struct, frozen=True):
@@ -48,6 +50,12 @@ class Period(msgspec.Struct, frozen=True):
     def holds(self, at: float | None) -> bool:
         """Whether the moment lies inside; an unknown one does."""
         return at is None or ((self.start is None or at >= self.start) and (self.end is None or at <= self.end))
+
+    def widened(self, margin_ms: float) -> "Period":
+        """The same with a margin at both ends."""
+        return Period(
+            None if self.start is None else self.start - margin_ms, None if self.end is None else self.end + margin_ms
+        )
 
 
 def diagnose_files(paths: Iterable[str], *, formats: Iterable[str] = (), period: Period | None = None) -> Diagnosis:
@@ -63,9 +71,11 @@ def diagnose_files(paths: Iterable[str], *, formats: Iterable[str] = (), period:
 
 def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
     """Diagnose evidence that was read already."""
-    evidence = _within(evidence, period)
+    given, evidence = evidence, _within(evidence, period)
+    if given is not evidence and not evidence.requests and not evidence.invocations:
+        return _nothing_then(given)
     assembled = assemble(evidence)
-    judged = [judge(timeline) for timeline in assembled.timelines]
+    judged = [judge(timeline) for timeline in assembled.timelines if _is_asked(timeline, period)]
     everything = msgspec.structs.replace(evidence, requests=list(assembled.requests))
     sets, routes = _set_work(everything, judged)
     findings = findings_of(everything, judged, sets)
@@ -89,11 +99,25 @@ def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
 def _within(evidence: Evidence, period: Period) -> Evidence:
     if period.start is None and period.end is None:
         return evidence
-    return msgspec.structs.replace(
-        evidence,
-        requests=[row for row in evidence.requests if period.holds(_moment(row))],
-        invocations=[row for row in evidence.invocations if period.holds(row.begun_at)],
-    )
+    requests = [row for row in evidence.requests if period.holds(_moment(row))]
+    # A request at the very end may have its invocation a little later.
+    about = period.widened(_PERIOD_MARGIN_MS) if requests else period
+    invocations = [row for row in evidence.invocations if about.holds(row.begun_at)]
+    return msgspec.structs.replace(evidence, requests=requests, invocations=invocations)
+
+
+def _is_asked(timeline: Timeline, period: Period) -> bool:
+    """An invocation that failed by itself counts only inside the period."""
+    return timeline.request is not None or timeline.invocation is None or period.holds(timeline.invocation.begun_at)
+
+
+def _nothing_then(given: Evidence) -> Diagnosis:
+    """The answer when all of the evidence lies outside the period that was asked for."""
+    window = _window(given)
+    headline = f"nothing in the period asked for: what was given runs from {window.from_} to {window.to}"
+    whole = diagnose(msgspec.structs.replace(given, requests=[], invocations=[]), Period())
+    summary = msgspec.structs.replace(whole.summary, headline=headline)
+    return msgspec.structs.replace(whole, summary=summary, coverage=coverage_of(given, Place()), fixes=())
 
 
 def _moment(row: GatewayRequest) -> float | None:
