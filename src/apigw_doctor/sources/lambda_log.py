@@ -40,6 +40,7 @@ from apigw_doctor.sources.lambda_words import (
     fields_of,
     init_report,
     leading_number,
+    number_of,
     take_status,
 )
 
@@ -116,14 +117,14 @@ class LambdaLog:
 
     def insights_row(self, row: dict[str, str], where: Where) -> bool:
         """Read an Insights row with discovered fields instead of the message (`@requestId`, `@duration`)."""
-        request_id, duration = row.get("@requestId"), row.get("@duration")
-        if not request_id or not duration:
+        request_id, duration = row.get("@requestId"), number_of(row.get("@duration"))
+        if not request_id or duration is None:
             return False
         facts = self.invocations.begin(request_id, where)
-        facts["duration_ms"] = float(duration)
+        facts["duration_ms"] = duration
         for field, key in (("init_ms", "@initDuration"), ("billed_ms", "@billedDuration")):
-            if row.get(key):
-                facts[field] = float(row[key])
+            if (value := number_of(row.get(key))) is not None:
+                facts[field] = value
         if row.get("@xrayTraceId"):
             facts["trace_id"] = trace_root(row["@xrayTraceId"])
         facts["reported_at"] = where.at

@@ -114,7 +114,7 @@ def whole_seconds(duration_ms: float | None) -> float | None:
 
 def leading_number(text: str | None) -> float | None:
     """The number before its unit."""
-    return number_of(text.split()[0]) if text else None
+    return number_of(text.split()[0]) if text and text.strip() else None
 
 
 def number_of(value: object) -> float | None:
