@@ -1,22 +1,82 @@
-"""Writes `checkout-incident/`: half an hour of a shop's REST API in which several things went wrong at once.
+"""Writes `checkout-incident/`: half an hour of the REST API `shop` in which several things went wrong at once.
 
-Everything is worked out from a fixed schedule, so the same files come out every time. The answers are written
-from the schedule too, into `truth.jsonl`, and share no code with the tool.
-
-    python examples/make_incident.py [FOLDER]
+Everything follows from one fixed schedule, to the millisecond, so the same bytes come out every time. The answers
+(`truth.jsonl`) are written from the schedule too and share no code with the tool. Optional argument: the folder.
 """
 
 import json
+import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
+from string import Template
 
-API, STAGE, REGION, ACCOUNT = "a1b2c3d4e5", "prod", "eu-west-1", "123456789012"
+API, STAGE, REGION = "a1b2c3d4e5", "prod", "eu-west-1"
+ARN = f"arn:aws:lambda:{REGION}:123456789012:function"
 START = datetime(2026, 3, 10, 10, 0, tzinfo=UTC).timestamp() * 1000.0
-LIMIT_MS, QUOTE_LIMIT_MS = 29_000, 6_500
+Lines = Iterator[tuple[float, str]]
+# How a request ends: status, responseType, message, the execution log's words; then the truth: cause, boundary, layer.
+CUT = (504, "INTEGRATION_TIMEOUT", "Endpoint request timed out", "Execution failed due to a timeout error")
+RAISED = "Lambda execution failed with status 200 due to customer function error: $error. Lambda request id: $lambda_id"
+FAILED, NETWORK = ("INTEGRATION_FAILURE", "Internal server error"), "Network error communicating with endpoint"
+ENDINGS: dict[str, tuple[int, str, str, str, tuple[str, str, str] | None]] = {
+    "ok": (200, "", "", "", None),
+    "stalled": (*CUT, ("stalled-call", "integration-timeout", "dependency")),
+    "cold": (*CUT, ("cold-start", "integration-timeout", "init")),
+    "too-low": (*CUT, ("integration-timeout-too-low", "integration-timeout", "gateway")),
+    "no-log": (*CUT, ("undetermined", "integration-timeout", "unknown")),
+    "killed": (502, *FAILED, RAISED, ("function-timeout", "function-timeout", "function")),
+    "raised": (502, *FAILED, RAISED, ("application-error", "none", "function")),
+    "throttled": (500, *FAILED, "Execution failed due to configuration error: Rate Exceeded.", ("function-throttled", "none", "capacity")),
+    "own-503": (503, "", "", "", ("application-error", "none", "function")),
+    "network": (504, FAILED[0], NETWORK, f"Execution failed due to a {NETWORK.lower()}: Connection is closed", ("endpoint-unreachable", "none", "network")),
+    "denied": (403, "ACCESS_DENIED", "User is not authorized to access this resource", "", None),
+    "unknown": (404, "RESOURCE_NOT_FOUND", "Not Found", "", None),
+    "limited": (429, "THROTTLED", "Too Many Requests", f"Key throttle limit exceeded for RestApi {API}, Stage {STAGE}, Resource x1, HttpMethod GET. Limit: 10.00 Burst: 20", None),
+}  # fmt: skip
+# The execution log at INFO with data trace; each line behind its moment, an attribute of Request.
+AUTH = "arrived+1 Starting authorizer: 4hugyv for request: $id\nadmitted Successfully completed authorizer execution\n"
+USAGE = f"admitted+1 Verifying Usage Plan for request: $id. API Key:  API Stage: {API}/{STAGE}\n"
+CALL = f"""\
+admitted+2 API Key  authorized because method '$method $route' does not require API Key. Request will not contribute to throttle or quota limits
+admitted+2 Usage Plan check succeeded for API Key  and API Stage {API}/{STAGE}
+admitted+2 Starting execution for request: $id
+admitted+2 HTTP Method: $method, Resource Path: $route
+admitted+2 Method request query string: {{basket=$client}}
+admitted+2 Method request headers: {{Accept=*/*, Authorization=*****, Host=shop.example.com, X-Amzn-Trace-Id=Root=$trace, X-Forwarded-For=203.0.113.$client}}
+admitted+3 Method request body before transformations: $body
+admitted+3 Endpoint request URI: $uri
+admitted+3 Endpoint request headers: {{x-amzn-lambda-integration-tag=$id, User-Agent=AmazonAPIGateway_{API} [TRUNCATED]
+sent Sending request to $uri
+"""
+ANSWER = """\
+done Received response. Status: 200, Integration latency: $integration_ms ms
+done Endpoint response headers: {Content-Type=application/json, x-amzn-RequestId=$lambda_id, ${unhandled}X-Amz-Executed-Version=$version, X-Amzn-Trace-Id=root=$trace;sampled=1}
+done Endpoint response body before transformations: $answer
+"""
+THROTTLED = """\
+done Received response. Status: 429, Integration latency: $integration_ms ms
+done Endpoint response body before transformations: {"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}
+done Lambda invocation failed with status: 429. Lambda request id: $lambda_id
+"""
+# Bodies over several lines that only talk about failures.
+NOTE = '{\n  "note": "the old log said Method completed with status: 500",\n  "qty": 1\n}'
+HISTORY = '{\n  "statusCode": %d,\n  "history": [\n    "Execution failed due to a timeout error",\n    "Method completed with status: 500" [TRUNCATED]'
+
+# The JSON system events of search-fn; only a cold start has the first two.
+EVENTS = """\
+begun {"time": "$begun_iso", "type": "platform.initStart", "record": {"initializationType": "on-demand", "phase": "init"}}
+started {"time": "$started_iso", "type": "platform.initReport", "record": {"initializationType": "on-demand", "phase": "init", "status": "success", "metrics": {"durationMs": $init_ms.0}}}
+started {"time": "$started_iso", "type": "platform.start", "record": {"requestId": "$lambda_id", "version": "$version"}}
+ended {"time": "$ended_iso", "type": "platform.runtimeDone", "record": {"requestId": "$lambda_id", "status": "success", "metrics": {"durationMs": $work_ms.0}}}
+ended {"time": "$ended_iso", "type": "platform.report", "record": {"requestId": "$lambda_id", "status": "success", "metrics": {"durationMs": $work_ms.0, "billedDurationMs": $billed_ms, "initDurationMs": $init_ms.0, "memorySizeMB": 1024, "maxMemoryUsedMB": 402}, "tracing": {"type": "X-Amzn-Trace-Id", "value": "Root=$trace;Sampled=1"}}}
+"""
+# The stage's access log format. $context.error.messageString brings quotes of its own: the failed rows are no JSON.
+FORMAT = '{"requestId": "$id", "extendedRequestId": "$extended", "requestTimeEpoch": "$epoch", "apiId": "$api", "stage": "$stage", "httpMethod": "$method", "resourcePath": "$route", "status": "$status", "responseLatency": "$latency", "authorizer_latency": "$authorizer", "integration_latency": "$integration", "integration_requestId": "$called_id", "integration_status": "$own_status", "integration_integrationStatus": "$lambda_status", "error_responseType": "$error_type", "error_messageString": "$quoted", "xrayTraceId": "Root=$trace", "sourceIp": "203.0.113.$client"}'
 
 
 def iso(at: float) -> str:
@@ -31,418 +91,208 @@ def digest(*words: object) -> str:
 
 def uuid(*words: object) -> str:
     """A version 4 UUID made from `words`."""
-    d = digest(*words)
-    return f"{d[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
+    return f"{(d := digest(*words))[:8]}-{d[8:12]}-4{d[13:16]}-a{d[17:20]}-{d[20:32]}"
 
 
 @dataclass(kw_only=True)
 class Request:
-    """One request of the schedule; times in milliseconds after 10:00:00."""
+    """One request of the schedule; `at` in milliseconds after 10:00:00."""
 
     at: int
     route: str
-    function: str | None
-    #: how long the backend works (REPORT Duration), or until it is killed
-    work_ms: int = 60
-    init_ms: int = 0
-    method: str = "GET"
-    status: int = 200
-    #: what the execution log says instead of an answer
-    failure: str = ""
-    error_type: str = "-"
-    limit_ms: int = LIMIT_MS
-    killed: bool = False
-    lines: tuple[tuple[int, str], ...] = ()
-    #: the truth of a failed request: cause, boundary, layer
-    truth: tuple[str, str, str] | None = None
-    logged: bool = True
-    own_status: int | None = None
+    work_ms: int = 0  # how long the backend works (REPORT Duration), or until Lambda kills it
+    init_ms: int = 0  # a cold start, on the clock of this request
+    prewarmed_ms: int = 0  # an init minutes before, by provisioned concurrency: costs this request nothing
     authorizer_ms: int = 0
-    answer_ms: int | None = None
-    memory: tuple[int, int] = (512, 131)
-    number: int = field(default=0)
+    method: str = "GET"
+    end: str = "ok"
+    limit_ms: int = 29_000
+    lines: tuple[tuple[int, str], ...] = ()  # what the function logs, after its START
+    client: int = 0  # who asks: a retry has the client and the order of the failed request
 
-    @property
-    def id(self) -> str:
-        """The gateway's request id."""
-        return uuid("request", self.number)
+    def __post_init__(self) -> None:
+        """What follows from the rest, first of all the times."""
+        self.function = f"{self.route.split('/')[1]}-fn"
+        self.status, self.error_type, self.message, self.text, self.truth = ENDINGS[self.end]
+        self.stream, self.called = "", self.end not in ("denied", "unknown", "limited")
+        self.killed, self.cut = self.end in ("stalled", "killed"), self.error_type == CUT[1]
+        self.answered = self.called and not self.cut and self.end != "network"
+        self.logged = self.called and self.end not in ("throttled", "network", "no-log")
+        self.arrived, self.admitted = START + self.at, START + self.at + self.authorizer_ms
+        self.sent = self.admitted + 4  # the gateway calls the integration ...
+        self.begun = self.sent + 10 + (self.function == "search-fn")  # ... Lambda has the event ...
+        self.started, self.billed_ms = self.begun + self.init_ms, self.init_ms + self.work_ms
+        self.ended = self.begun + self.billed_ms  # ... END of the invocation ...
+        known = {"throttled": 18, "network": 41}.get(self.end, self.billed_ms + 21)
+        self.integration_ms = self.limit_ms + 7 if self.cut else known  # ... and the answer, or the cut
+        self.done = self.sent + self.integration_ms if self.called else self.arrived + 2
 
-    @property
-    def extended(self) -> str:
-        """The extended request id."""
-        return f"{digest('extended', self.number)[:15].replace('0', 'A')}="
-
-    @property
-    def lambda_id(self) -> str:
-        """The invocation's request id."""
-        return uuid("lambda", self.number)
-
-    @property
-    def trace(self) -> str:
-        """The X-Ray root."""
-        return f"1-{int((START + self.at) / 1000):08x}-{digest('trace', self.number)[:24]}"
-
-    @property
-    def timed_out(self) -> bool:
-        """Cut by the integration timeout."""
-        return self.error_type == "INTEGRATION_TIMEOUT"
-
-    @property
-    def called(self) -> bool:
-        """The integration was called."""
-        return self.status not in (403, 404, 429)
-
-    @property
-    def integration_ms(self) -> int:
-        """From sending to the answer or the cut."""
-        if self.timed_out:
-            return self.limit_ms + 7
-        return self.answer_ms if self.answer_ms is not None else self.init_ms + self.work_ms + 21
+    def name(self, number: int) -> None:
+        """Ids, once the place in the order of arrival is known, and what the log texts need besides."""
+        self.number, self.client = number, self.client or number % 9 + 1
+        self.id, self.lambda_id = uuid("request", number), uuid("lambda", number)
+        self.extended = f"{digest('extended', number)[:15].replace('0', 'A')}="
+        self.trace = f"1-{int(self.arrived / 1000):08x}-{digest('trace', number)[:24]}"
+        self.version, alias = ("7", ":live") if self.function == "quote-fn" else ("$LATEST", "")
+        called = f"https://lambda.{REGION}.amazonaws.com/2015-03-31/functions/{ARN}:{self.function}{alias}/invocations"
+        self.uri = "https://partners.internal.example.com/v2/list" if self.end == "network" else called
+        self.begun_iso, self.started_iso, self.ended_iso = iso(self.begun), iso(self.started), iso(self.ended)
+        self.events = EVENTS if self.init_ms else EVENTS.split("\n", 2)[2].replace('"initDurationMs": $init_ms.0, ', "")
+        self.body = NOTE if number % 4 < 2 else ""
+        killed = f"{iso(self.ended)} {self.lambda_id} Task timed out after {self.work_ms / 1000:.2f} seconds"
+        self.error = killed if self.killed else "'tenant'"
+        self.unhandled = "X-Amz-Function-Error=Unhandled, " if self.text else ""
+        answer = HISTORY % self.status if number % 8 < 2 else json.dumps({"statusCode": self.status, "body": "..."})
+        self.answer = json.dumps({"errorMessage": self.error}) if self.text else answer
 
 
 def schedule() -> list[Request]:
-    """All requests, by arrival."""
-    requests = [*healthy(), *stalls(), *cold(), *quotes(), *others()]
-    requests.sort(key=lambda request: request.at)
-    for number, request in enumerate(requests):
-        request.number = number
+    """All requests by arrival, each given to a free environment of its function."""
+    requests = sorted([*healthy(), *failing()], key=lambda request: request.at)
+    busy: dict[str, dict[int, float]] = {}  # until when, per environment; those of before 10:00 are warm
+    for number, r in enumerate(requests):
+        r.name(number)
+        if r.logged:
+            pool = busy.setdefault(r.function, {})
+            free = [] if r.init_ms else [n for n, until in pool.items() if until <= r.begun]
+            place = max(free, key=pool.__getitem__, default=len(pool))  # the one used last
+            pool[place] = math.inf if r.killed else r.ended
+            r.stream = f"[{r.version}]{digest('stream', r.function, place)}"
     return requests
 
 
 def healthy() -> Iterator[Request]:
-    """Ordinary traffic, and some that only looks suspicious."""
-    for number in range(60):
-        call = ((4, "DynamoDB GetItem table=orders"), (16 + number % 9, "DynamoDB GetItem table=orders -> 200"))
-        yield Request(
-            at=number * 29_000 + 700, route="/orders/{id}", function="orders-fn", work_ms=55 + number % 40, lines=call
-        )
-    for number in range(20):
-        yield Request(at=number * 85_000 + 3_100, route="/search", function="search-fn", work_ms=700 + 13 * number)
-    for number in range(8):
-        yield Request(
-            at=number * 200_000 + 5_300,
-            route="/quote",
-            function="quote-fn",
-            work_ms=2_100 + 90 * number,
-            limit_ms=QUOTE_LIMIT_MS,
-        )
-    yield Request(at=200_400, route="/reports", function="reports-fn", work_ms=7_400, method="POST")
-    yield Request(at=409_000, route="/search", function="search-fn", work_ms=27_300)  # near its limit
-    yield Request(at=610_000, route="/orders/{id}", function="orders-fn", work_ms=64, authorizer_ms=4_200)
-    for at, status in ((62_000, 403), (118_000, 404), (305_000, 429), (306_500, 429)):
-        yield Request(at=at, route="/orders/{id}", function="orders-fn", status=status)
+    """Ordinary traffic (clients 21 to 23 come back after their 504), and some that only looks suspicious."""
+    for n in range(60):
+        call = ((4, "DynamoDB GetItem table=orders"), (16 + n % 9, "DynamoDB GetItem table=orders -> 200"))
+        again = n + 8 if 13 <= n <= 15 else 0
+        yield Request(at=n * 29_000 + 700, route="/orders/{id}", work_ms=55 + n % 40, lines=call, client=again)
+    for n in range(20):
+        yield Request(at=n * 85_000 + 3_100, route="/search", work_ms=700 + 13 * n)
+    for n in range(8):
+        at, init, lines = n * 200_000 + 5_300, 0 if n else 4_120, ((460, "rates read at attempt 2"),)
+        yield Request(at=at, route="/quote", work_ms=2_100 + 90 * n, prewarmed_ms=init, limit_ms=6_500, lines=lines)
+    yield Request(at=200_400, route="/reports", work_ms=7_400, method="POST")
+    yield Request(at=409_000, route="/search", work_ms=27_300)  # near the limit
+    yield Request(at=610_000, route="/orders/{id}", work_ms=64, authorizer_ms=4_200)  # no part of the limit
+    for at, end in ((62_000, "denied"), (118_000, "unknown"), (305_000, "limited"), (306_500, "limited")):
+        yield Request(at=at, route="/orders/{id}", end=end)
 
 
-def stalls() -> Iterator[Request]:
-    """One DynamoDB call never answers: cut at 29 s, killed at F = 31 s (two above the limit, by design)."""
-    for at in (342_000, 347_500, 361_000):
-        yield Request(
-            at=at, route="/orders/{id}", function="orders-fn", work_ms=31_000, killed=True, status=504,
-            failure="Execution failed due to a timeout error", error_type="INTEGRATION_TIMEOUT",
-            lines=((3, "Received GET /orders"), (9, "DynamoDB GetItem table=orders")),
-            truth=("stalled-call", "integration-timeout", "dependency"),
-        )  # fmt: skip
-
-
-def cold() -> Iterator[Request]:
-    """3.9 s of init push a run of 26.4 s over the limit."""
-    for number, at in enumerate((455_000, 457_000)):
-        yield Request(
-            at=at, route="/search", function="search-fn", init_ms=3_900 + 40 * number, work_ms=26_400, status=504,
-            failure="Execution failed due to a timeout error", error_type="INTEGRATION_TIMEOUT",
-            truth=("cold-start", "integration-timeout", "init"),
-        )  # fmt: skip
-
-
-def quotes() -> Iterator[Request]:
-    """Somebody set 6.5 s on this integration; the function needs 7 to 9 s."""
-    for number, at in enumerate((500_000, 560_500, 745_000)):
-        yield Request(
-            at=at, route="/quote", function="quote-fn", work_ms=7_300 + 800 * number, status=504, limit_ms=QUOTE_LIMIT_MS,
-            failure="Execution failed due to a timeout error", error_type="INTEGRATION_TIMEOUT",
-            truth=("integration-timeout-too-low", "integration-timeout", "gateway"),
-        )  # fmt: skip
-
-
-def others() -> Iterator[Request]:
-    """One or two of each."""
+def failing() -> Iterator[Request]:
+    """The sixteen requests of `truth.jsonl`."""
+    silence = ((3, "Received GET /orders"), (9, "DynamoDB GetItem table=orders"))
+    pages = tuple((1_000 + 900 * n, f"page {n + 1} of 40 rendered") for n in range(10))
+    crash = ((31, "[ERROR] KeyError: 'tenant'\nTraceback (most recent call last):\n  File 'app.py', line 31"),)
+    rates = ((4, "Calling rates.example.com"), (5_009, "No response from rates.example.com within 5 seconds"))
+    # One DynamoDB call never answers: cut at 29 s, killed at the function's own 31 s, which is two more by design.
+    for n, at in enumerate((342_000, 347_500, 361_000)):
+        yield Request(at=at, route="/orders/{id}", work_ms=31_000, end="stalled", lines=silence, client=21 + n)
+    # A deployment at 10:07 leaves no warm environment: 3.9 s of init push 26.4 s of work over the limit.
+    yield Request(at=455_000, route="/search", init_ms=3_900, work_ms=26_400, end="cold")
+    yield Request(at=457_000, route="/search", init_ms=3_940, work_ms=26_400, end="cold")
+    # Somebody set 6.5 s on this integration; the function needs 7.3 to 8.9 s.
+    for at, work in ((500_000, 7_300), (560_500, 8_100), (745_000, 8_900)):
+        yield Request(at=at, route="/quote", work_ms=work, limit_ms=6_500, end="too-low", lines=((80, "pricing"),))
+    # Lambda kills reports-fn at its own 10 s; refuses orders-fn (reserved concurrency); and nobody is at /partners.
     for at in (520_000, 680_000):
-        yield Request(
-            at=at, route="/reports", function="reports-fn", method="POST", work_ms=10_000, killed=True, status=502,
-            failure="Lambda execution failed with status 200 due to customer function error: {time} {lambda} Task timed out"
-            " after 10.00 seconds. Lambda request id: {lambda}",
-            error_type="INTEGRATION_FAILURE", truth=("function-timeout", "function-timeout", "function"),
-            lines=tuple((ms, f"page {ms // 1000} of 40 rendered") for ms in range(1_000, 10_000, 900)),
-        )  # fmt: skip
+        yield Request(at=at, route="/reports", method="POST", work_ms=10_000, end="killed", lines=pages)
     for at in (585_000, 585_900):
-        yield Request(
-            at=at, route="/orders/{id}", function="orders-fn", status=500, logged=False, answer_ms=18,
-            failure="Execution failed due to configuration error: Rate Exceeded.", error_type="INTEGRATION_FAILURE",
-            truth=("function-throttled", "none", "capacity"),
-        )  # fmt: skip
-    yield Request(
-        at=640_000, route="/partners", function=None, status=504, answer_ms=41, error_type="INTEGRATION_FAILURE",
-        failure="Execution failed due to a network error communicating with endpoint: Connection is closed",
-        truth=("endpoint-unreachable", "none", "network"),
-    )  # fmt: skip
-    yield Request(
-        at=702_000, route="/reports", function="reports-fn", method="POST", work_ms=38, status=502,
-        failure="Lambda execution failed with status 200 due to customer function error: 'tenant'. Lambda request id: {lambda}",
-        error_type="INTEGRATION_FAILURE", truth=("application-error", "none", "function"),
-        lines=((31, "[ERROR] KeyError: 'tenant'"),),
-    )  # fmt: skip
-    yield Request(
-        at=820_000, route="/orders/{id}", function="orders-fn", work_ms=5_020, status=503, own_status=503,
-        truth=("application-error", "none", "function"),
-        lines=((4, "Calling https://rates.example.com/v1"), (5_009, "No response from https://rates.example.com within 5 seconds")),
-    )  # fmt: skip
-    yield Request(
-        at=905_000, route="/invoices", function="invoices-fn", work_ms=40_000, status=504, logged=False,
-        failure="Execution failed due to a timeout error", error_type="INTEGRATION_TIMEOUT",
-        truth=("undetermined", "integration-timeout", "unknown"),
-    )  # fmt: skip
+        yield Request(at=at, route="/orders/{id}", end="throttled")
+    yield Request(at=640_000, route="/partners", end="network")
+    # An unhandled exception, and an application that gave up on a third party after 5 s and said so itself.
+    yield Request(at=702_000, route="/reports", method="POST", work_ms=38, end="raised", lines=crash)
+    yield Request(at=820_000, route="/orders/{id}", work_ms=5_020, end="own-503", lines=rates)
+    yield Request(at=905_000, route="/invoices", work_ms=40_000, end="no-log")  # nobody exported its log group
 
 
-# the gateway's logs
+def fill(template: str, r: Request) -> Lines:
+    """The lines of a template with their moments; an unknown `$LATEST` stays as it is."""
+    for line in template.splitlines():
+        moment, text = line.split(" ", 1)
+        name, _, later = moment.partition("+")
+        yield float(getattr(r, name)) + int(later or 0), Template(text).safe_substitute(vars(r))
 
 
-def execution_lines(request: Request) -> Iterator[tuple[float, str]]:
-    """INFO and data trace, in the order of recorded logs."""
-    at = START + request.at
-    yield at, f"Extended Request Id: {request.extended}"
-    if request.authorizer_ms:
-        yield at + 1, f"Starting authorizer: 4hugyv for request: {request.id}"
-        at += request.authorizer_ms
-        yield at, "Successfully completed authorizer execution"
-    yield at + 1, f"Verifying Usage Plan for request: {request.id}. API Key:  API Stage: {API}/{STAGE}"
-    if request.status == 429:
-        yield (
-            at + 1,
-            f"Key throttle limit exceeded for RestApi {API}, Stage {STAGE}, Resource x1, HttpMethod GET. Limit: 10.00 Burst: 20",
-        )
-        yield at + 1, "Method completed with status: 429"
-        return
-    if not request.called:
-        yield at + 2, f"Method completed with status: {request.status}"
-        return
-    yield (
-        at + 2,
-        f"API Key  authorized because method '{request.method} {request.route}' does not require API Key. Request will not contribute to throttle or quota limits",
-    )
-    yield at + 2, f"Starting execution for request: {request.id}"
-    yield at + 2, f"HTTP Method: {request.method}, Resource Path: {request.route}"
-    yield (
-        at + 2,
-        f"Method request headers: {{Accept=*/*, Authorization=*****, Host=shop.example.com, X-Amzn-Trace-Id=Root={request.trace}, X-Forwarded-For=203.0.113.{request.number % 9 + 1}}}",
-    )
-    yield (
-        at + 3,
-        'Method request body before transformations: {\n  "note": "the old log said Method completed with status: 500",\n  "qty": 1\n}',
-    )
-    yield at + 3, f"Endpoint request URI: {uri(request)}"
-    yield (
-        at + 3,
-        f"Endpoint request headers: {{x-amzn-lambda-integration-tag={request.id}, User-Agent=AmazonAPIGateway_{API} [TRUNCATED]",
-    )
-    yield at + 4, f"Sending request to {uri(request)}"
-    done = at + 4 + request.integration_ms
-    if request.failure:
-        yield from failed_lines(request, done)
-        return
-    yield done, f"Received response. Status: 200, Integration latency: {request.integration_ms} ms"
-    yield (
-        done,
-        f"Endpoint response headers: {{Date=Tue, 10 Mar 2026 10:00:00 GMT, Content-Type=application/json, x-amzn-RequestId={request.lambda_id}, X-Amz-Executed-Version=$LATEST, X-Amzn-Trace-Id=root={request.trace};sampled=1}}",
-    )
-    yield (
-        done,
-        f'Endpoint response body before transformations: {{"statusCode": {request.own_status or 200}, "body": "..."}}',
-    )
-    yield done, "Successfully completed execution"
-    yield done, f"Method completed with status: {request.status}"
-    yield done, f"AWS Integration Endpoint RequestId : {request.lambda_id}"
-    yield done, f"X-ray Tracing ID : Root={request.trace}"
+def execution_lines(r: Request) -> Lines:
+    """The gateway's lines of one request."""
+    template = "arrived Extended Request Id: $extended\n" + (AUTH if r.authorizer_ms else "")
+    template += USAGE + (CALL if r.called else "")
+    template += "" if not r.answered else THROTTLED if r.end == "throttled" else ANSWER
+    template += f"done {r.text or 'Successfully completed execution'}\n" if r.called or r.text else ""
+    template += "done Method completed with status: $status\n"
+    template += "done AWS Integration Endpoint RequestId : $lambda_id\n" if r.answered else ""
+    return fill(template + ("done X-ray Tracing ID : Root=$trace\n" if r.called else ""), r)
 
 
-def failed_lines(request: Request, done: float) -> Iterator[tuple[float, str]]:
-    """The end of a request that failed at the integration."""
-    if "Rate Exceeded" in request.failure:
-        yield done, f"Lambda invocation failed with status: 429. Lambda request id: {request.lambda_id}"
-    yield done, request.failure.replace("{lambda}", request.lambda_id).replace("{time}", iso(done - 9))
-    yield done, f"Method completed with status: {request.status}"
-    yield done, f"X-ray Tracing ID : Root={request.trace}"
+def access_line(r: Request) -> str:
+    """What the gateway makes of the format: what does not apply is `-`."""
+    latency = r.authorizer_ms + 6 + (r.integration_ms if r.called else 0)
+    known: dict[str, object] = {"epoch": int(r.arrived), "api": API, "stage": STAGE, "latency": latency}
+    known |= {"authorizer": r.authorizer_ms, "error_type": r.error_type, "quoted": r.message and f' "{r.message}"'}
+    if r.answered:
+        known |= {"own_status": "" if r.text else r.status, "lambda_status": 429 if r.end == "throttled" else 200}
+        known |= {"integration": r.integration_ms, "called_id": r.lambda_id}
+    return Template(FORMAT).substitute(defaultdict(lambda: "-", {k: v or "-" for k, v in (vars(r) | known).items()}))
 
 
-def uri(request: Request) -> str:
-    """Where the gateway sends the request."""
-    if request.function is None:
-        return "https://partners.internal.example.com/v2/list"
-    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{request.function}"
-    return f"https://lambda.{REGION}.amazonaws.com/2015-03-31/functions/{arn}/invocations"
-
-
-def access_line(request: Request) -> str:
-    """JSON in a format that quotes $context.error.messageString: no JSON at all on the rows that matter."""
-    answered = request.called and not request.timed_out and request.function is not None
-    message = (
-        '"Endpoint request timed out"' if request.timed_out else '"Internal server error"' if request.failure else "-"
-    )
-    fields = {
-        "requestId": request.id,
-        "extendedRequestId": request.extended,
-        "requestTimeEpoch": f"{START + request.at:.0f}",
-        "apiId": API,
-        "stage": STAGE,
-        "httpMethod": request.method,
-        "resourcePath": request.route,
-        "status": str(request.status),
-        "responseLatency": str(request.authorizer_ms + 6 + (request.integration_ms if request.called else 0)),
-        "integration_latency": str(request.integration_ms) if answered else "-",
-        "integration_requestId": request.lambda_id if answered else "-",
-        "integration_status": str(request.own_status or 200) if answered and not request.failure else "-",
-        "integration_integrationStatus": "200" if answered and "Rate" not in request.failure else "-",
-        "error_responseType": request.error_type,
-        "error_messageString": f" {message}" if request.failure else "-",
-        "xrayTraceId": f"Root={request.trace}",
-        "sourceIp": f"203.0.113.{request.number % 9 + 1}",
-    }
-    return "{" + ", ".join(f'"{key}": "{value}"' for key, value in fields.items()) + "}"
-
-
-# the functions' logs
-
-
-def stream_of(request: Request) -> str:
-    """The log stream; every cold start opens one."""
-    new = request.number if request.init_ms or request.killed else "warm"
-    return digest("stream", request.function, new)
-
-
-def function_lines(request: Request) -> Iterator[tuple[float, str]]:
+def function_lines(r: Request) -> Lines:
     """Text log of one invocation; orders-fn and quote-fn write the new format, reports-fn the old one."""
-    begun = START + request.at + request.authorizer_ms + 14
-    started = begun + request.init_ms
-    if request.init_ms:
-        yield (
-            begun,
-            f"INIT_START Runtime Version: python:3.13.v21\tRuntime Version ARN: arn:aws:lambda:{REGION}::runtime:{digest('runtime')}",
-        )
-    yield started, f"START RequestId: {request.lambda_id} Version: $LATEST"
-    for after, text in request.lines:
-        line = text if text.startswith("[ERROR]") else f"[INFO]\t{iso(started + after)}\t{request.lambda_id}\t{text}"
-        yield started + after, line
-    ended = started + request.work_ms
-    old = request.function == "reports-fn"
-    if request.killed and old:
-        yield ended, f"{iso(ended)} {request.lambda_id} Task timed out after {request.work_ms / 1000:.2f} seconds"
-    yield ended, f"END RequestId: {request.lambda_id}"
-    report = (
-        f"REPORT RequestId: {request.lambda_id}\tDuration: {request.work_ms:.2f} ms\tBilled Duration: {request.work_ms} ms\t"
-        f"Memory Size: {request.memory[0]} MB\tMax Memory Used: {request.memory[1]} MB\t"
-    )
-    report += f"Init Duration: {request.init_ms:.2f} ms\t" if request.init_ms else ""
-    report += "Status: timeout" if request.killed and not old else ""
-    traced = request.number % 3 != 0 and not old
-    yield (
-        ended,
-        report
-        + (
-            f"\nXRAY TraceId: {request.trace}\tSegmentId: {digest(request.number)[:16]}\tSampled: true\t"
-            if traced
-            else ""
-        ),
-    )
+    old, before, prewarmed = r.function == "reports-fn", START - 118_000, f"Init Duration: {r.prewarmed_ms:.2f} ms\t"
+    if r.prewarmed_ms:
+        arn = f"arn:aws:lambda:{REGION}::runtime:{digest('runtime')}"
+        yield before, f"INIT_START Runtime Version: python:3.13.v21\tRuntime Version ARN: {arn}"
+        yield before + r.prewarmed_ms, f"INIT_REPORT {prewarmed}Phase: init\tStatus: success"
+    yield r.begun, f"START RequestId: {r.lambda_id} Version: {r.version}"
+    for at, text in ((r.begun + after, text) for after, text in r.lines):
+        yield at, text if text.startswith("[ERROR]") else f"[INFO]\t{iso(at)}\t{r.lambda_id}\t{text}"
+    yield r.ended, f"END RequestId: {r.lambda_id}"
+    report = f"REPORT RequestId: {r.lambda_id}\tDuration: {r.work_ms:.2f} ms\tBilled Duration: {r.work_ms} ms\t"
+    report += "Memory Size: 512 MB\tMax Memory Used: 131 MB\t" + (prewarmed if r.prewarmed_ms else "")
+    report += "Status: timeout" if r.killed and not old else ""
+    segment = f"\nXRAY TraceId: {r.trace}\tSegmentId: {digest(r.number)[:16]}\tSampled: true\t"
+    yield r.ended, report + (segment if r.number % 3 and not old else "")  # without it only the time window joins
+    yield from [(r.ended, r.error)] if r.killed and old else []
 
 
-def json_events(request: Request) -> Iterator[tuple[float, str]]:
-    """The same as JSON, for the function that logs so."""
-    begun = START + request.at + 15
-    started = begun + request.init_ms
-    if request.init_ms:
-        yield begun, platform("initStart", begun, {"initializationType": "on-demand", "phase": "init"})
-    yield started, platform("start", started, {"requestId": request.lambda_id, "version": "$LATEST"})
-    ended = started + request.work_ms
-    metrics: dict[str, object] = {
-        "durationMs": float(request.work_ms),
-        "billedDurationMs": request.work_ms,
-        "memorySizeMB": 1024,
-        "maxMemoryUsedMB": 402,
-    }
-    if request.init_ms:
-        metrics["initDurationMs"] = float(request.init_ms)
-    tracing = {"type": "X-Amzn-Trace-Id", "value": f"Root={request.trace};Sampled=1"}
-    yield (
-        ended,
-        platform(
-            "report",
-            ended,
-            {"requestId": request.lambda_id, "metrics": metrics, "status": "success", "tracing": tracing},
-        ),
-    )
+def truth_line(r: Request) -> str:
+    """What really happened, from the schedule."""
+    cause, boundary, layer = r.truth or ("", "", "")
+    row = {"request_id": r.id, "status": r.status, "timed_out": boundary != "none", "boundary": boundary}
+    called = {"request_id": r.lambda_id} if r.logged else None
+    return json.dumps(row | {"layer": layer, "cause": cause, "invocation": called})
 
 
-def platform(kind: str, at: float, record: dict[str, object]) -> str:
-    """One JSON system event."""
-    return json.dumps({"time": iso(at), "type": f"platform.{kind}", "record": record})
-
-
-# files
+def save(path: Path, lines: list[tuple[float, str]], *, stamped: bool = True) -> None:
+    """Lines by time, each behind its time as an S3 export writes it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    texts = (f"{iso(at)} {text}\n" if stamped else f"{text}\n" for at, text in sorted(lines, key=lambda line: line[0]))
+    path.write_bytes("".join(texts).encode())
 
 
 def write(folder: Path) -> None:
     """All files of the incident."""
     requests = schedule()
-    group = folder / f"API-Gateway-Execution-Logs_{API}" / STAGE
     for half in (0, 1):
         lines = [(at, f"({r.id}) {text}") for r in requests if r.number % 2 == half for at, text in execution_lines(r)]
-        save(group / f"{digest('execution', half)}.log", lines)
-    save(folder / "access.log", [(START + r.at, access_line(r)) for r in requests], prefix=False)
-    invoked = [r for r in requests if r.function and r.logged and r.called]
-    for function in ("orders-fn", "quote-fn", "reports-fn"):
-        for stream in sorted({stream_of(r) for r in invoked if r.function == function}):
-            rows = [
-                line for r in invoked if r.function == function and stream_of(r) == stream for line in function_lines(r)
-            ]
-            save(folder / "aws" / "lambda" / function / f"2026-03-10-[$LATEST]{stream}.log", rows)
-    searches = [r for r in invoked if r.function == "search-fn"]
+        save(folder / f"API-Gateway-Execution-Logs_{API}/{STAGE}/{digest('execution', half)}.log", lines)
+    save(folder / "access.log", [(r.arrived, access_line(r)) for r in requests], stamped=False)
+    rows: list[tuple[int, str, str]] = []
+    texts: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    for r in requests:
+        if r.logged and r.function == "search-fn":
+            rows += [(int(at), f"2026/03/10/{r.stream}", text) for at, text in fill(r.events, r)]
+        elif r.logged:
+            texts[f"aws/lambda/{r.function}/2026-03-10-{r.stream}.log"] += function_lines(r)
+    for name, lines in texts.items():
+        save(folder / name, lines)
     events = [
-        {
-            "logStreamName": f"2026/03/10/[$LATEST]{stream_of(r)}",
-            "timestamp": int(at),
-            "message": text,
-            "eventId": digest(at, text),
-        }
-        for r in searches
-        for at, text in json_events(r)
+        {"logStreamName": stream, "timestamp": at, "message": text, "eventId": f"39{at}{n:041d}"}
+        for n, (at, stream, text) in enumerate(sorted(rows, key=lambda row: row[0]))
     ]
-    events.sort(key=lambda event: str(event["timestamp"]))
-    path = folder / "aws" / "lambda" / "search-fn" / "filter-log-events.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"events": events, "searchedLogStreams": []}, indent=1) + "\n", encoding="utf-8")
-    truth = [json.dumps(truth_of(r)) for r in requests if r.truth is not None]
-    (folder / "truth.jsonl").write_text("\n".join(truth) + "\n", encoding="utf-8")
-
-
-def save(path: Path, lines: list[tuple[float, str]], *, prefix: bool = True) -> None:
-    """Lines by time, each behind its time as an S3 export writes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ordered = sorted(lines, key=lambda line: line[0])
-    path.write_text("".join(f"{iso(at)} {text}\n" if prefix else f"{text}\n" for at, text in ordered), encoding="utf-8")
-
-
-def truth_of(request: Request) -> dict[str, object]:
-    """What really happened, from the schedule."""
-    assert request.truth is not None  # noqa: S101 - the caller looked
-    cause, boundary, layer = request.truth
-    return {
-        "request_id": request.id,
-        "status": request.status,
-        "timed_out": boundary not in ("none", "unknown"),
-        "boundary": boundary,
-        "layer": layer,
-        "cause": cause,
-        "invocation": {"request_id": request.lambda_id} if request.logged and request.function else None,
-    }
+    document = json.dumps({"events": events, "searchedLogStreams": []}, indent=1)
+    save(folder / "aws/lambda/search-fn/filter-log-events.json", [(0, document)], stamped=False)
+    save(folder / "truth.jsonl", [(r.at, truth_line(r)) for r in requests if r.truth], stamped=False)
 
 
 if __name__ == "__main__":
