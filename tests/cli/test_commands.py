@@ -186,3 +186,32 @@ def test_no_color_in_pipes_and_with_no_color(tmp_path: Path) -> None:
     """Escape codes only where asked for."""
     assert "\x1b" not in call("diagnose", str(INCIDENT)).stdout
     assert "\x1b" in call("diagnose", str(INCIDENT), "--color").stdout
+
+
+KEYED = "https://svc:hunter22@partner.example.com/v1/q?api_key=SUPERSECRET99&sig=ABCDEFsecret"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_the_command_that_times_a_target_carries_no_secret_of_its_address(tmp_path: Path, form: str) -> None:
+    """Commands are shown whole, so what they are made of must be clean."""
+    log = tmp_path / "execution.log"
+    request = "2026-03-04T10:00:{} (39436caa-e580-4b4b-830c-142b8896f48d) {}\n"
+    lines = (
+        ("00.005Z", "Starting execution for request: 39436caa-e580-4b4b-830c-142b8896f48d"),
+        ("00.006Z", f"Sending request to {KEYED}"),
+        ("29.006Z", "Execution failed due to a timeout error"),
+        ("29.006Z", "Method completed with status: 504"),
+    )
+    log.write_text("".join(request.format(*line) for line in lines), encoding="utf-8")
+    shown = call("diagnose", str(log), "--format", form).stdout
+    assert "https://partner.example.com/v1/q" in shown
+    assert not [secret for secret in ("hunter22", "SUPERSECRET99", "ABCDEFsecret") if secret in shown]
+
+
+def test_an_id_that_a_caller_chose_cannot_run_in_the_shell_of_who_pastes(tmp_path: Path) -> None:
+    """`x-amzn-RequestId` is the caller's to set."""
+    row = {"requestId": "$(id)", "requestTimeEpoch": "1772618400000", "status": "504", "responseLatency": "29014"}
+    log = tmp_path / "access.json"
+    log.write_text(json.dumps(row | {"errorResponseType": "INTEGRATION_TIMEOUT"}), encoding="utf-8")
+    shown = call("diagnose", str(log)).stdout
+    assert "apigw-doctor why '$(id)' " in shown

@@ -19,7 +19,7 @@ _FUNCTION_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds|
 _FUNCTION_SAID = re.compile(r"(?i)customer function error|Lambda function returned the following error")
 _THROTTLED = re.compile(
     r"Rate Exceeded|TooManyRequestsException|ConcurrentInvocationLimitExceeded|InvocationRateLimitExceeded"
-    r"|Lambda invocation failed with status: 429",
+    r"|LambdaLimitExceeded|invocation failed with status: ?429",
     re.IGNORECASE,
 )
 
@@ -63,10 +63,12 @@ def function_throttled(request: GatewayRequest) -> bool:
     """The Lambda service refused the invocation; a gateway's own 429 is not meant."""
     if request.service_status == 429:
         return True
-    words = words_of(request)
-    if request.response_type == "THROTTLED" or _FUNCTION_SAID.search(words):
+    if request.response_type == "THROTTLED" or request.function_error or _FUNCTION_SAID.search(words_of(request)):
         return False  # the gateway's own 429, or a throttle of something that the function called
-    return _THROTTLED.search(words) is not None
+    body = request.endpoint_body or ""
+    # A body with a status code is the function's answer, whatever it says.
+    spoken = "\n".join(filter(None, (request.failure, request.error_message, "" if "statusCode" in body else body)))
+    return _THROTTLED.search(spoken) is not None
 
 
 def integration_time_ms(request: GatewayRequest) -> float | None:

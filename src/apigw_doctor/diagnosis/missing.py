@@ -1,5 +1,7 @@
 """Evidence that would make an answer surer, each with the one command that supplies it."""
 
+import re
+
 from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.remedies import REMEDIES, Place, shell
 from apigw_doctor.diagnosis.verdict import Missing
@@ -98,7 +100,7 @@ def _target(timeline: Timeline, request: GatewayRequest, place: Place) -> list[M
             )
         )
     if timeline.target is None:
-        uri = request.endpoint_uri or "https://TARGET/PATH"
+        uri = _address(request.endpoint_uri) if request.endpoint_uri else "https://TARGET/PATH"
         found.append(
             Missing(
                 wanted="timings of the target (dns, connect, first byte, total)",
@@ -107,6 +109,13 @@ def _target(timeline: Timeline, request: GatewayRequest, place: Place) -> list[M
             )
         )
     return found
+
+
+def _address(uri: str) -> str:
+    """Where the target is, without user and query: a command to paste is no place for a key."""
+    scheme, mark, rest = re.split(r"[?#]", uri, maxsplit=1)[0].rpartition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _trace(request: GatewayRequest | None, place: Place) -> Missing:

@@ -5,6 +5,7 @@ its place is held by a word in capitals. REST changes need a deployment before t
 REST `update-integration` takes patch operations only (botocore's service model; facts of 2026-11).
 """
 
+import shlex
 from collections.abc import Callable
 from typing import Literal
 
@@ -54,9 +55,7 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
 
 def shell(text: str) -> str:
     """A word that a shell takes as it is: log text may hold anything."""
-    if text and all(char.isalnum() or char in "_-./:=@%+,$" for char in text) and "$(" not in text and "$" not in text:
-        return text
-    return "'" + text.replace("'", "'\\''") + "'"
+    return shlex.quote(text)
 
 
 ACCESS_LOG_FORMAT = (

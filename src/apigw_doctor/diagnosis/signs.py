@@ -25,11 +25,6 @@ GATEWAY_REASON = "the gateway's reason: execution log, or $context.integration.e
 
 _LAMBDA_URI = re.compile(r"//lambda\.|:lambda:|/functions/arn:")
 _TASK_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds")
-_THROTTLE = re.compile(
-    r"rate exceeded|invocation failed with status: ?429|TooManyRequestsException|"
-    r"ConcurrentInvocationLimitExceeded|LambdaLimitExceeded",
-    re.IGNORECASE,
-)
 _FUNCTION_ERROR = re.compile(r"customer function error|function returned the following error", re.IGNORECASE)
 _TOO_LARGE = re.compile(
     r"payload size exceeded maximum|ResponseSizeTooLarge|body size is too long|"
@@ -145,16 +140,6 @@ def is_unexplained(request: GatewayRequest | None) -> bool:
     if request.integration_status is not None or request.service_status is not None:
         return False
     return request.error_frame or (request.status is not None and request.status >= 500)
-
-
-def is_throttle(request: GatewayRequest | None) -> bool:
-    """Lambda refused the call; the function's own error that speaks of a throttled API is none."""
-    if request is None or request.response_type == "THROTTLED" or is_function_error(request):
-        return False
-    body = request.endpoint_body or ""
-    # A body with a status code is the function's answer, whatever it says.
-    spoken = "\n".join(filter(None, (request.failure, request.error_message, "" if "statusCode" in body else body)))
-    return _THROTTLE.search(spoken) is not None
 
 
 def is_function_error(request: GatewayRequest | None) -> bool:

@@ -131,7 +131,7 @@ def _requests(screen: Screen, groups: list[digest.CauseGroup], paths: tuple[str,
         screen.paragraph(f"{total - shown:,} more: add --format json to list them all.", indent=2)
     screen.paragraph("One request with its timeline and its proof:", indent=2)
     where = shlex.join(one_line(path) for path in paths) if 0 < len(paths) <= _MOST_PATHS else "PATH"
-    screen.command(f"apigw-doctor why {one_line(named) if named else 'REQUEST_ID'} {where}", indent=4)
+    screen.command(f"apigw-doctor why {shlex.quote(one_line(named)) if named else 'REQUEST_ID'} {where}", indent=4)
 
 
 def _request(screen: Screen, verdict: Verdict, before: str, *, several: bool) -> str:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -9,39 +10,37 @@ import msgspec
 from apigw_doctor.diagnosis.verdict import Diagnosis
 from apigw_doctor.evidence.redact import Anonymizer, clean_terminal, redact
 
-#: Fields that hold our own words or fixed terms, and commands that must stay whole.
+#: Fields that hold our own words or fixed terms, and commands: secrets go out of them too, but `?path==` in a
+#: query of the AWS CLI is no query value of a person.
 _OURS = frozenset({"schema", "code", "cause", "id", "confidence", "boundary", "layer", "remedy", "command"})
 
 
 def redacted(diagnosis: Diagnosis, *, secrets_out: bool = True, anonymous: bool = False) -> Diagnosis:
     """The same answer without secrets; with `anonymous` also without addresses and principals."""
-    steps: list[Callable[[str], str]] = [clean_terminal]
-    if secrets_out:
-        steps.append(redact)
-    if anonymous:
-        steps.append(Anonymizer(secrets.token_bytes(32)).anonymize)
+    hide = Anonymizer(secrets.token_bytes(32)).anonymize if anonymous else _same
 
+    @cache
     def clean(text: str) -> str:
-        for step in steps:
-            text = step(text)
-        return text
+        text = clean_terminal(text)
+        return redact(text) if secrets_out else text
 
-    value = msgspec.to_builtins(diagnosis)
-    return msgspec.convert(_walk(value, clean, {}), Diagnosis)
+    @cache
+    def clean_and_hide(text: str) -> str:
+        return hide(clean(text))
+
+    return msgspec.convert(_walk(msgspec.to_builtins(diagnosis), clean_and_hide, clean), Diagnosis)
 
 
-def _walk(value: Any, clean: Callable[[str], str], memo: dict[str, str]) -> Any:  # noqa: ANN401 - JSON
+def _same(text: str) -> str:
+    return text
+
+
+def _walk(value: Any, step: Callable[[str], str], ours: Callable[[str], str]) -> Any:  # noqa: ANN401 - JSON
+    """Every text through `step`; those of our own fields through `ours`."""
     if isinstance(value, str):
-        if (known := memo.get(value)) is None:
-            known = memo[value] = clean(value)
-        return known
+        return step(value)
     if isinstance(value, dict):
-        return {key: _harmless(item) if key in _OURS else _walk(item, clean, memo) for key, item in value.items()}
+        return {key: _walk(item, ours if key in _OURS else step, ours) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_walk(item, clean, memo) for item in value]
+        return [_walk(item, step, ours) for item in value]
     return value
-
-
-def _harmless(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Our own words stay whole, but a command may quote a route: no control characters even there."""
-    return clean_terminal(value) if isinstance(value, str) else value

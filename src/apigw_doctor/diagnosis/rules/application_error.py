@@ -1,12 +1,12 @@
 """NOT101 application-error."""
 
+from apigw_doctor.attribution.clocks import function_throttled
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
     GATEWAY_REASON,
     cited,
     is_function_error,
-    is_throttle,
     is_too_large,
     is_unexplained,
     known_lambda,
@@ -58,7 +58,11 @@ def application_error(
     if not no_timer_fired(clocks):
         return None
     said = words(request)
-    if is_throttle(request) or is_too_large(said) or stated_timeout_ms(said) is not None:
+    if (
+        (request is not None and function_throttled(request))
+        or is_too_large(said)
+        or stated_timeout_ms(said) is not None
+    ):
         return None
     raised = invocation is not None and invocation.outcome is Outcome.ERROR
     kind = (invocation.error_type if raised and invocation is not None else None) or "an error"

@@ -2,13 +2,13 @@
 
 import re
 
+from apigw_doctor.attribution.clocks import function_throttled
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
     GATEWAY_REASON,
     cited,
     is_function_error,
-    is_throttle,
     is_too_large,
     is_unexplained,
     no_timer_fired,
@@ -66,7 +66,7 @@ def configuration_error(clocks: Clocks, request: GatewayRequest | None, invocati
     if request is None or not no_timer_fired(clocks):
         return None
     said = words(request)
-    if is_throttle(request) or is_function_error(request) or is_too_large(said) or _OF_OTHERS.search(said):
+    if function_throttled(request) or is_function_error(request) or is_too_large(said) or _OF_OTHERS.search(said):
         return None
     plain = next((plain for text, plain in _KNOWN if text.lower() in said.lower()), None)
     if plain is not None:

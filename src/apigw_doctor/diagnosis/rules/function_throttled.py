@@ -1,11 +1,11 @@
 """CAP101 function-throttled."""
 
+from apigw_doctor.attribution.clocks import function_throttled as refused
 from apigw_doctor.attribution.timeline import Clocks, Trace
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
     GATEWAY_REASON,
     cited,
-    is_throttle,
     is_unexplained,
     known_not_lambda,
     no_timer_fired,
@@ -48,10 +48,10 @@ def function_throttled(
     """
     if request is None or not no_timer_fired(clocks):
         return None
-    if is_throttle(request):
-        confidence, said = Confidence.PROVEN, "the gateway's record says so in words"
-    elif request.service_status == _TOO_MANY and (request.status is None or request.status >= _FAILED):
-        confidence, said = Confidence.PROVEN, "Lambda answered the gateway with 429"
+    if refused(request):
+        by_status = request.service_status == _TOO_MANY
+        confidence = Confidence.PROVEN
+        said = "Lambda answered the gateway with 429" if by_status else "the gateway's record says so in words"
     elif invocation is None and trace is not None and _throttled_segment(trace):
         confidence, said = Confidence.LIKELY, "the X-Ray segment of the function is marked as throttled"
     elif is_unexplained(request) and invocation is None and not known_not_lambda(request):

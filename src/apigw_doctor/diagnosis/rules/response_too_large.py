@@ -2,11 +2,11 @@
 
 import re
 
+from apigw_doctor.attribution.clocks import function_throttled
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import (
     cited,
-    is_throttle,
     is_too_large,
     no_timer_fired,
     stated_timeout_ms,
@@ -51,7 +51,7 @@ def response_too_large(
     """
     if not no_timer_fired(clocks):
         return None
-    if request is not None and ((request.status or _FAILED) < _FAILED or is_throttle(request)):
+    if request is not None and ((request.status or _FAILED) < _FAILED or function_throttled(request)):
         return None
     lines = () if invocation is None else invocation.lines
     said = "\n".join((words(request), *(line.text for line in lines)))
