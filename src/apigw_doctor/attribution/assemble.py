@@ -4,7 +4,7 @@ import msgspec
 
 from apigw_doctor.attribution.alignment import align
 from apigw_doctor.attribution.clocks import clocks_of, kind_of
-from apigw_doctor.attribution.effective_limit import ABOUT_MS, EffectiveLimits, Limit
+from apigw_doctor.attribution.effective_limit import EffectiveLimits, Limit
 from apigw_doctor.attribution.joins import Joined, Joiner
 from apigw_doctor.attribution.segments import segments_of
 from apigw_doctor.attribution.silence import longest_silence
@@ -178,7 +178,7 @@ class _Builder:
         timed_out = row.outcome is Outcome.TIMEOUT
         clocks = Clocks(
             kind=Kind.FAILED,
-            boundary=_lonely_boundary(row, default),
+            boundary=Boundary.FUNCTION_TIMEOUT if timed_out else Boundary.NONE,
             boundary_reason="the Lambda log says that the function was killed" if timed_out else "the function failed",
             boundary_stated=True,
             limit_ms=default,
@@ -210,15 +210,6 @@ class _Builder:
 
 def _function(request: GatewayRequest, invocation: LambdaInvocation | None) -> str:
     return request.function or (invocation.function if invocation else None) or ""
-
-
-def _lonely_boundary(row: LambdaInvocation, default_ms: float) -> Boundary:
-    if row.outcome is not Outcome.TIMEOUT:
-        return Boundary.NONE
-    # With F at or above the gateway's default limit, whether the gateway cut first is not in this log.
-    if row.timeout_ms is not None and row.timeout_ms + (row.init_ms or 0.0) >= default_ms - ABOUT_MS:
-        return Boundary.UNKNOWN
-    return Boundary.FUNCTION_TIMEOUT
 
 
 def _witnessed(clocks: Clocks, request: GatewayRequest, client: ClientReply | None, edge: EdgeRequest | None) -> Clocks:

@@ -76,15 +76,6 @@ def is_killed(invocation: LambdaInvocation | None) -> bool:
     return invocation is not None and invocation.outcome is Outcome.TIMEOUT
 
 
-def lone_timer(
-    request: GatewayRequest | None, invocation: LambdaInvocation | None
-) -> tuple[Boundary | None, float | None]:
-    """The timer of a killed invocation that no gateway evidence belongs to; else neither is known better."""
-    if request is not None or invocation is None or not is_killed(invocation):
-        return None, None
-    return Boundary.FUNCTION_TIMEOUT, invocation.timeout_ms
-
-
 def cold_ms(invocation: LambdaInvocation, request: GatewayRequest | None = None) -> float:
     """Init or restore that this very request waited for.
 

@@ -250,9 +250,9 @@ class FileReader:
         for document in block.take():
             self._block_document(document)
         if done:
-            self._block, self._block_message = None, None
+            message, self._block, self._block_message = self._block_message, None, None
             if block.broken:
-                self._abandoned(block)
+                self._abandoned(block, message)
         return True
 
     def _block_document(self, document: json_blocks.Document) -> None:
@@ -270,12 +270,14 @@ class FileReader:
         return block.started_with.lstrip().startswith("[") or bool(block.lines[-1].rstrip().endswith(("[", ",", ":")))
 
     def _give_up_block(self) -> None:
-        block, self._block, self._block_message = self._block, None, None
+        block, message = self._block, self._block_message
+        self._block, self._block_message = None, None
         if block is not None:
-            self._abandoned(block)
+            self._abandoned(block, message)
 
-    def _abandoned(self, block: json_blocks.Block) -> None:
-        if not self._last.continues:
+    def _abandoned(self, block: json_blocks.Block, message: Message | None) -> None:
+        """Without a time of its own it may go on with the message before it; else its lines are unread."""
+        if message is not None or not self._last.continues:
             for offset in range(len(block.lines)):
                 self._count_unread(block.number + offset, "a JSON document that never ends")
 

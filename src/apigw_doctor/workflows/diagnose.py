@@ -218,18 +218,20 @@ def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tu
     requests = len(evidence.requests)
     if not failed:
         return _quiet_headline(evidence, near, findings)
-    timed_out = sum(verdict.timed_out for verdict in failed)
-    what = (
-        f"{len(failed)} of {requests} requests failed" if requests else _plural(len(failed), "invocation") + " failed"
-    )
+    if requests:
+        timed_out = sum(verdict.timed_out for verdict in failed)
+        what = f"{len(failed)} of {requests} requests failed, {timed_out} of them timed out"
+    else:
+        killed = sum(verdict.invocation is not None and verdict.invocation.outcome == "timeout" for verdict in failed)
+        what = f"{_plural(len(failed), 'invocation')} failed, {killed} of them killed at the function's own timeout"
     cause, count = Counter(verdict.cause for verdict in failed).most_common(1)[0]
     example = _best([verdict for verdict in failed if verdict.cause == cause])
     share = "all" if count == len(failed) and count > 1 else f"{count}"
     mostly = f"{share} by {cause}" if len(failed) > 1 else cause
     where = f" on {example.method or ''} {example.route}".replace("  ", " ") if example.route else ""
     if cause == UNDETERMINED:
-        return f"{what}, {timed_out} of them timed out - cause not determined for {count}{where}: {example.summary}"
-    return f"{what}, {timed_out} of them timed out - {mostly}{where} ({example.confidence.value}): {example.summary}"
+        return f"{what} - cause not determined for {count}{where}: {example.summary}"
+    return f"{what} - {mostly}{where} ({example.confidence.value}): {example.summary}"
 
 
 def _best(verdicts: list[Verdict]) -> Verdict:

@@ -7,7 +7,6 @@ from apigw_doctor.diagnosis.signs import (
     is_finished_line,
     is_killed,
     last_own_line,
-    lone_timer,
     without_invocation,
 )
 from apigw_doctor.evidence.tables import FunctionSettings, GatewayRequest, LambdaInvocation
@@ -66,7 +65,6 @@ def event_loop_not_drained(
     silent_ms = ended_at - last.at
     if silent_ms < _MOST * run_ms:
         return None
-    boundary, timer_ms = lone_timer(request, invocation)
     always = surroundings.always_silent_after_last_line
     return Cause(
         summary=(
@@ -74,8 +72,6 @@ def event_loop_not_drained(
             f" function was silent for {silent_ms:.0f} ms until it was killed"
             + (", as in every invocation" if always else "")
         ),
-        boundary=boundary,
-        timer_ms=timer_ms,
         confidence=Confidence.LIKELY if always else Confidence.POSSIBLE,
         spent_ms=silent_ms,
         cites=cited(request, invocation, last),

@@ -9,7 +9,6 @@ from apigw_doctor.diagnosis.signs import (
     is_finished_line,
     is_killed,
     last_own_line,
-    lone_timer,
     threshold_ms,
     without_invocation,
 )
@@ -61,14 +60,11 @@ def extension_overhead(
     # Less than half of the run is no holding: the handler itself was slow as well.
     if not passed or wait_ms + handler_ms >= limit_ms or held_ms < run_ms / 2:
         return None
-    boundary, timer_ms = lone_timer(request, invocation)
     return Cause(
         summary=(
             f"extension overhead: the handler was done after {handler_ms:.0f} ms, an extension held the"
             f" invocation for another {held_ms:.0f} ms"
         ),
-        boundary=boundary,
-        timer_ms=timer_ms,
         confidence=Confidence.PROVEN if measured else Confidence.LIKELY,
         spent_ms=held_ms,
         cites=cited(request, invocation, last_own_line(invocation)),

@@ -7,7 +7,6 @@ from apigw_doctor.diagnosis.signs import (
     at_the_limit,
     cited,
     is_killed,
-    lone_timer,
     threshold_ms,
     without_invocation,
 )
@@ -60,15 +59,12 @@ def init_timeout(
     lost_ms, run_ms = report.duration_ms or value("lambda-init"), invocation.duration_ms or 0.0
     if not is_killed(invocation) and lost_ms + run_ms <= threshold_ms(clocks) - ABOUT_MS:
         return None
-    boundary, timer_ms = lone_timer(request, invocation)
     fits_alone = not is_killed(invocation) and run_ms <= threshold_ms(clocks)
     return Cause(
         summary=(
             f"init timeout: the init was cut after {lost_ms:.0f} ms and run again inside the invocation, which"
             f" {'was killed after' if is_killed(invocation) else 'took'} {run_ms:.0f} ms"
         ),
-        boundary=boundary,
-        timer_ms=timer_ms,
         confidence=Confidence.PROVEN if fits_alone else Confidence.LIKELY,
         spent_ms=lost_ms,
         cites=cited(request, invocation),

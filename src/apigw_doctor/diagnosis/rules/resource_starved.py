@@ -7,7 +7,6 @@ from apigw_doctor.diagnosis.signs import (
     cited,
     cold_ms,
     is_killed,
-    lone_timer,
     threshold_ms,
     without_invocation,
     words,
@@ -68,12 +67,9 @@ def resource_starved(
         confidence, sign = Confidence.POSSIBLE, f"only {size_mb} MB of memory and {wait_ms:.0f} ms of init"
     else:
         return None
-    boundary, timer_ms = lone_timer(request, invocation)
     ended = "was killed" if is_killed(invocation) else "ended"
     return Cause(
         summary=f"starved of memory and CPU: {sign} when the run {ended} after {run_ms:.0f} ms",
-        boundary=boundary,
-        timer_ms=timer_ms,
         confidence=confidence,
         spent_ms=run_ms,
         cites=cited(request, invocation),
