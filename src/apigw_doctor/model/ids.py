@@ -51,8 +51,3 @@ def api_from_group(group: str) -> tuple[str | None, str | None]:
     """API id and stage from an execution log group's name, any case, `_` or `/`."""
     match = _EXECUTION_GROUP.search(group)
     return (match[1], match[2]) if match else (None, None)
-
-
-def is_request_id(text: str) -> bool:
-    """A UUID or an extended id."""
-    return UUID.fullmatch(text) is not None or EXTENDED.fullmatch(text) is not None
