@@ -1,6 +1,6 @@
-"""The access log of the stage: JSON lines in a format that its owner changed twice.
+"""The access log of the stage: JSON lines, in a format that its owner tries to change now and then.
 
-Most lines are JSON. For half an hour each, the format was a careless one: once with `$context.error.messageString`
+Most lines are JSON. For five minutes of every hour each, the format is a careless one: once with `$context.error.messageString`
 between quotes, which brings quotes of its own (`"error": ""Endpoint request timed out""`), once with unquoted
 latencies, which are `-` where no integration answered. Rows of failed requests are no JSON then.
 """
@@ -8,7 +8,7 @@ latencies, which are `-` where no integration answered. Rows of failed requests 
 from benchmarks.execution import client_ip, extended_id
 from benchmarks.plan import API, STAGE, START_MS, Request, iso
 
-_HALF_HOUR_MS = 1_800_000
+_STRETCH_MS, _STRETCHES_PER_HOUR = 300_000, 12
 _DOUBLE_QUOTED, _UNQUOTED = 3, 7
 
 
@@ -45,5 +45,5 @@ def is_json(request: Request) -> bool:
 
 
 def _careless(request: Request) -> int:
-    """The half hour of the window in which the request came."""
-    return (request.arrived - START_MS) // _HALF_HOUR_MS
+    """The five minutes of its hour in which the request came."""
+    return (request.arrived - START_MS) // _STRETCH_MS % _STRETCHES_PER_HOUR

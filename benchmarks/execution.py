@@ -3,6 +3,8 @@
 A message is cut at 1,024 characters, and ` [TRUNCATED]` is put behind it. Messages of one moment come as one chunk.
 """
 
+from base64 import urlsafe_b64encode
+
 from benchmarks.plan import ACCOUNT, API, REGION, STAGE, Request, iso
 from benchmarks.texts import (
     ANSWER_BODIES,
@@ -48,7 +50,7 @@ def execution_chunks(request: Request) -> list[Chunk]:
 
 def extended_id(request: Request) -> str:
     """The extended request id."""
-    return noise(request.dice, 15) + "="
+    return urlsafe_b64encode((request.dice & (1 << 88) - 1).to_bytes(11)).decode()
 
 
 def client_ip(request: Request) -> str:

@@ -24,7 +24,7 @@ SIZES_GB = (0.01, 0.1, 1.0, 4.0, 10.0)
 
 API, STAGE, REGION, ACCOUNT = "a1b2c3d4e5", "prod", "us-east-1", "123456789012"
 START_MS = int(datetime(2026, 3, 1, 10, tzinfo=UTC).timestamp() * 1000)
-WINDOW_MS = 6 * 3_600_000
+_HOUR_MS = 3_600_000
 BIN_MS = 300_000
 #: No request is under way for longer than this.
 TAIL_MS = 70_000
@@ -161,6 +161,7 @@ class Shape:
     """How a set of one size is divided: execution files, epochs of Lambda environments, blocks of requests."""
 
     size_gb: float
+    window_ms: int
     requests: int
     slices: int
     epochs: int
@@ -169,7 +170,7 @@ class Shape:
     @property
     def block_ms(self) -> float:
         """The stretch of time of one block."""
-        return WINDOW_MS / self.blocks
+        return self.window_ms / self.blocks
 
     def starts(self, block: int) -> int:
         """When a block begins."""
@@ -181,14 +182,14 @@ class Shape:
 
 
 def shape_of(size_gb: float) -> Shape:
-    """The shape of the set of this size."""
+    """The shape of the set of this size: six hours of one API, only the smallest is an hour."""
     requests = round(size_gb * _REQUESTS_PER_GB)
     slices = max(2, round(8 * size_gb)) if size_gb != 0.1 else 4
     epochs = 2 if size_gb < 0.05 else 4 if size_gb < 0.5 else 8
     per_slice = max(1, round(requests / slices / _BLOCK_REQUESTS))
     if slices % epochs:
         raise ValueError("execution files must divide into epochs")
-    return Shape(size_gb, requests, slices, epochs, slices * per_slice)
+    return Shape(size_gb, _HOUR_MS if size_gb < 0.05 else 6 * _HOUR_MS, requests, slices, epochs, slices * per_slice)
 
 
 def plan_block(shape: Shape, block: int) -> list[Request]:
