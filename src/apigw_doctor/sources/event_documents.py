@@ -1,0 +1,384 @@
+"""Cuts JSON documents with a long array of events into batches, whatever size the document has.
+
+A quote behind `{` that is followed by a letter begins a key: inside a string it would end the string. So
+`}, {"a` is a border between objects for certain, and the text between two borders is decoded as a list
+of events. Only where that fails the text is looked at object by object.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from apigw_doctor.sources.documents import Wrapped
+from apigw_doctor.sources.event_shapes import (
+    BAD,
+    PROBE,
+    EventBlock,
+    FlatKeys,
+    FlatReader,
+    Odd,
+    context_of,
+    decode_events,
+)
+from apigw_doctor.sources.reading import Cut
+
+#: Decoded in one go: small enough for the processor's cache.
+SLICE = 1 << 18
+_SMALL_SLICE = 1 << 12
+#: No event, head or tail of a document is larger.
+LIMIT = 1 << 24
+_HEAD_LIMIT = 1 << 16
+#: Small documents are put together to batches of so many events, and given away in small numbers.
+_ENOUGH = 1000
+_READY = 4
+_BORDER = re.compile(rb'\}\s*,\s*(?=\{\s*"[A-Za-z@_$])')
+_VALUE = (
+    rb'(?:"(?:[^"\\]|\\.)*+"|[-+.\w]++|\[[^\[\]{}]*+\]|\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\})'
+)
+_HEAD = re.compile(
+    rb'\{\s*(?:"(?!(?:events|logEvents)")(?:[^"\\]|\\.)*+"\s*:\s*' + _VALUE + rb"\s*,\s*){0,20}"
+    rb'"(?:events|logEvents)"\s*:\s*\[\s*(?=[{\]])',
+    re.DOTALL,
+)
+_ARRAY_HEAD = re.compile(rb"\[\s*(?=[{\]])")
+_ARRAY_KEY = re.compile(rb'"(?:events|logEvents)"\s*:\s*\[')
+_JUNCTION = re.compile(rb"[ \t,]*\s*")
+_BEHIND = re.compile(rb"\s*(,?)\s*")
+_SPACE = re.compile(r"[ \t\r\n]*")
+_JSON = json.JSONDecoder()
+#: Keys behind the array that would have made another document of it.
+_TELLING = frozenset({"events", "logEvents"})
+
+Item = EventBlock | Odd | Cut
+
+
+def head_at(text: bytes, at: int) -> tuple[int, Wrapped] | None:
+    """Where the events of a document that begins at `at` begin, and what it tells of them."""
+    match = _HEAD.match(text, at, at + _HEAD_LIMIT)
+    if match is None:
+        return None
+    try:
+        document = msgspec.json.decode(match[0] + PROBE + b"]}")
+        here = context_of(document)
+    except BAD:
+        return None
+    return None if here is None else (match.end(), here)
+
+
+def array_at(text: bytes, at: int) -> int | None:
+    """Where the objects of an array that begins at `at` begin."""
+    match = _ARRAY_HEAD.match(text, at)
+    return match.end() if match else None
+
+
+def elements(text: bytes) -> tuple[list[tuple[int, int]], int | None, int]:
+    """Values at the front of a text: their spans, the place of the array's end, and where reading stopped."""
+    chars = text.decode("latin-1")  # one character a byte: only the structure is looked at
+    spans: list[tuple[int, int]] = []
+    at = _space(chars, 0)
+    while at < len(chars):
+        if chars[at] == "]":
+            return spans, at, at
+        try:
+            _, end = _JSON.raw_decode(chars, at)
+        except BAD:
+            break
+        spans.append((at, end))
+        at = _space(chars, end)
+        if chars[at : at + 1] == ",":
+            at = _space(chars, at + 1)
+        elif chars[at : at + 1] != "]":
+            break
+    return spans, None, at
+
+
+def _space(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+class Documents:
+    """A scanner that is fed with blocks of bytes and gives batches of events."""
+
+    def __init__(self, keys: FlatKeys | None) -> None:
+        self._flat = FlatReader(keys) if keys is not None else None
+        self._text = b""
+        self._at = 0
+        self._line = 1
+        #: the line that origins cite, and the one on which the last document ended
+        self._number = 0
+        self._ended_on = 0
+        self._final = False
+        self._state: Callable[[], bool] = self._outside
+        self._here = Wrapped()
+        self._head = b""
+        self._border = b"\x00"
+        #: small where documents are small, or damaged
+        self._slice = SLICE
+        #: a border at or before this place was no border between events
+        self._beyond = 0
+        #: waiting for the rest is of no use before the text is that long
+        self._wanted = 0
+        self._found: list[Item] = []
+
+    def feed(self, block: bytes) -> Iterator[Item]:
+        """Take the next bytes; what is complete by then."""
+        self._text = self._text[self._at :] + block
+        self._beyond -= self._at
+        self._at = 0
+        if len(self._text) < self._wanted:
+            return
+        self._wanted = 0
+        while self._at < len(self._text) and self._state():
+            if len(self._found) > _READY:
+                yield from self._take()
+        yield from self._take()
+
+    def end(self) -> Iterator[Item]:
+        """What is left at the end."""
+        self._final = True
+        self._wanted = 0
+        yield from self.feed(b"")
+        if self._state != self._outside:
+            yield Cut(self._line, "the JSON document in it has no end; it was cut short")
+
+    def _take(self) -> list[Item]:
+        found, self._found = self._found, []
+        return found
+
+    def _pass(self, to: int) -> None:
+        """Go on behind what was read."""
+        self._line += self._text.count(b"\n", self._at, to)
+        self._at = to
+
+    def _wait(self) -> bool:
+        """More is needed, unless there is no more, or too much already."""
+        size = len(self._text) - self._at
+        if self._final or size > LIMIT:
+            return False
+        self._wanted = size + size // 2
+        return True
+
+    def _events(self, block: EventBlock) -> None:
+        """Add a batch, to the one before it where nothing stands between them."""
+        count = len(block.messages)
+        block.numbers = [self._number] * count
+        last = self._found[-1] if self._found else None
+        if isinstance(last, EventBlock) and len(last.messages) < _ENOUGH:
+            last.extend(block)
+        elif count:
+            self._found.append(block)
+
+    def _odd(self, to: int) -> None:
+        """Hand out everything up to there as it stands."""
+        if to <= self._at:
+            return
+        odd = Odd(self._line, self._text[self._at : to])
+        last = self._found[-1] if self._found else None
+        if isinstance(last, Odd) and last.ends_at(self._line) and len(last.raw) < _HEAD_LIMIT:
+            odd = Odd(last.number, last.raw + odd.raw)
+            self._found.pop()
+        self._found.append(odd)
+        self._pass(to)
+
+    def _decode(self, elements: bytes) -> EventBlock | None:
+        return decode_events(elements, self._here) if self._flat is None else self._flat.elements(elements)
+
+    # between documents
+
+    def _outside(self) -> bool:
+        match = _JUNCTION.match(self._text, self._at)
+        self._pass(match.end() if match else self._at)
+        if self._at == len(self._text):
+            return False
+        if self._opened():
+            return True
+        if len(self._text) - self._at < _HEAD_LIMIT and not self._final:
+            return False
+        self._other()
+        return True
+
+    def _opened(self) -> bool:
+        start = self._at
+        if self._flat is not None:
+            begin = array_at(self._text, start)
+        else:
+            begin, self._here = head_at(self._text, start) or (None, self._here)
+        if begin is None:
+            return False
+        if self._line != self._ended_on:
+            self._number = self._line
+        self._head = self._text[start:begin]
+        self._pass(begin)
+        self._state = self._inside
+        return True
+
+    def _other(self) -> None:
+        """A document of another kind on one line, or a line of something else."""
+        end = self._text.find(b"\n", self._at) + 1 or len(self._text)
+        if self._text[self._at : self._at + 1] == b"{":
+            try:
+                _, size = _JSON.raw_decode(self._text[self._at : min(end, self._at + SLICE)].decode("latin-1"))
+            except BAD:
+                pass
+            else:
+                self._ended_on = self._number = self._line
+                end = self._at + size
+        self._odd(end)
+
+    # inside the array
+
+    def _inside(self) -> bool:
+        cut = self._cut()
+        if cut is not None:
+            end, after = cut
+            block = self._decode(self._text[self._at : end])
+            if block is not None:
+                self._events(block)
+                self._pass(after)
+                self._slice = min(SLICE, 2 * self._slice)
+            else:
+                self._closely(end, after)
+                self._slice = max(_SMALL_SLICE, self._slice // 2)
+            return True
+        size = len(self._text) - self._at
+        if self._final:
+            self._closely(len(self._text), len(self._text))
+            return self._at < len(self._text)
+        if size > LIMIT:
+            self._odd(len(self._text))
+        return False
+
+    def _cut(self) -> tuple[int, int] | None:
+        """The last border in the next slice: where the object before it ends and the one behind it begins."""
+        text, start = self._text, max(self._at, self._beyond)
+        stop = start + self._slice
+        if stop > len(text):
+            return None
+        place = text.rfind(self._border, start, stop)
+        while place >= 0:
+            if (match := _BORDER.match(text, place)) is not None:
+                return place + 1, match.end()
+            place = text.rfind(self._border, start, place)
+        match = None
+        for match in _BORDER.finditer(text, start, stop):  # noqa: B007 - the last one is wanted
+            pass
+        match = match or _BORDER.search(text, max(start, stop - 64))
+        if match is None:
+            return None
+        self._border = match[0]
+        return match.start() + 1, match.end()
+
+    def _closely(self, stop: int, after: int) -> None:
+        """Object by object up to `stop`; stops at the array's end.
+
+        `begun` is a stretch that could not be read so far: damaged, or the first part of a nested object.
+        """
+        begun: int | None = None
+        place = self._at
+        while place < stop:
+            match = _BORDER.search(self._text, place, stop)
+            end, following = (match.start() + 1, match.end()) if match else (stop, after)
+            block = self._decode(self._text[place:end])
+            if block is not None:
+                if begun is not None:
+                    self._damaged(place)
+                self._events(block)
+                self._pass(following)
+                begun = None
+            elif self._whole(place if begun is None else begun, end, following):
+                if self._state != self._inside:
+                    return
+                begun = None
+            elif begun is None:
+                begun = place
+            elif end - begun > _HEAD_LIMIT:
+                self._damaged(place)
+                begun = place
+            if self._state != self._inside:
+                return
+            place = following
+        if begun is not None:
+            self._unfinished(begun, stop, after)
+
+    def _unfinished(self, begun: int, stop: int, after: int) -> None:
+        """The last objects of a slice could not be read: with more text perhaps."""
+        if self._final or stop - begun > _HEAD_LIMIT:
+            self._damaged(after)
+        else:
+            self._beyond = stop
+
+    def _whole(self, start: int, end: int, following: int) -> bool:
+        """Read a stretch strictly as objects, perhaps with the end of the array behind them."""
+        spans, closing, stopped = elements(self._text[start:end])
+        if closing is None and stopped < end - start:
+            return False
+        for first, last in spans:
+            self._element(start + first, start + last)
+        if closing is None:
+            self._pass(following)
+        else:
+            self._pass(start + closing + 1)
+            self._state = self._behind
+        return True
+
+    def _element(self, start: int, end: int) -> None:
+        element = self._text[start:end]
+        block = self._decode(element)
+        if block is not None:
+            self._events(block)
+        else:
+            closing = b"]" if self._flat is not None else b"]}"
+            self._found.append(Odd(self._number, element, self._head, closing))
+
+    def _damaged(self, to: int) -> None:
+        """Give up a stretch; when another document begins in it, go on there."""
+        key = _ARRAY_KEY.search(self._text, self._at, to) if self._flat is None else None
+        if key is not None:
+            opening = self._text.rfind(b"{", self._at, key.start())
+            head = head_at(self._text, opening) if opening > self._at else None
+            if head is not None and head[0] >= key.end():
+                self._odd(opening)
+                self._state = self._outside
+                return
+        self._odd(to)
+
+    # behind the array
+
+    def _behind(self) -> bool:
+        if self._flat is not None:
+            return self._closed(self._at)
+        match = _BEHIND.match(self._text, self._at)
+        at, comma = (match.end(), match[1]) if match else (self._at, b"")
+        if not comma and self._text[at : at + 1] == b"}":
+            return self._closed(at + 1)
+        if comma and (end := self._tail(at)) is not None:
+            return self._closed(end)
+        if (at == len(self._text) or comma) and self._wait():
+            return False
+        self._ended_on = self._line
+        self._odd(self._text.find(b"\n", self._at) + 1 or len(self._text))
+        self._state = self._outside
+        return True
+
+    def _tail(self, at: int) -> int | None:
+        """Where the document ends whose further keys begin at `at`; None when that is not to be seen."""
+        window = 1 << 10
+        while window < 32 * (len(self._text) - at) + (1 << 12):
+            try:
+                value, size = _JSON.raw_decode("{" + self._text[at : at + window].decode("latin-1"))
+            except BAD:
+                window *= 32
+                continue
+            if _TELLING & value.keys():
+                self._odd(at + size - 1)
+            return at + size - 1
+        return None
+
+    def _closed(self, to: int) -> bool:
+        self._pass(to)
+        self._ended_on = self._line
+        self._state = self._outside
+        return True
