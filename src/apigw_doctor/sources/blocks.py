@@ -5,18 +5,18 @@ lies. It is read as far as it went when it was opened; a log that is being writt
 Nothing is held but the block at hand.
 """
 
-import codecs
-import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
-from apigw_doctor.sources import frames
+from apigw_doctor.sources import heads
 from apigw_doctor.sources.inputs import Input
 from apigw_doctor.sources.notices import MAX_LINE_BYTES, Cut, TooLong, may_be_long
+from apigw_doctor.sources.unpack import is_plain, read_at, unbuffered, unpacked
 
 BLOCK_BYTES = 1 << 20
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: Decompressed pieces larger than this are slower: their memory is asked of the system anew each time.
+_PIECE_BYTES = 1 << 18
 _LOOK = 1 << 16
 _SHRUNK = "the file became shorter while it was read"
 
@@ -50,15 +50,17 @@ def read_blocks(
         ValueError: for a part of a file that is not plain.
     """
     size = min(size, MAX_LINE_BYTES // 2)
+    heads.forget(source)
     with source.open() as opened:
-        raw = _unbuffered(opened)
+        raw = unbuffered(opened)
         try:
-            if _is_plain(raw):
+            if is_plain(raw):
                 yield from _plain(raw, size, start, end, watch)
             elif start or end is not None:
                 raise ValueError(f"{source.name}: only a plain file can be read in parts")
             else:
-                yield from _watched(_aligned(_large(_unpacked(raw, size), size)), raw, watch)
+                size = min(size, _PIECE_BYTES)
+                yield from _watched(_aligned(_large(unpacked(raw, size), size)), raw, watch)
         except OSError as error:
             yield Cut(0, f"cannot be read: {error.strerror or error}")
 
@@ -78,53 +80,14 @@ def plain_size(source: Input) -> int | None:
         OSError: when the input cannot be opened.
     """
     with source.open() as raw:
-        return _size(raw) if _is_plain(raw) else None
+        return _size(raw) if is_plain(raw) else None
 
 
-def read_head(source: Input, size: int) -> bytes:
-    """The first decompressed bytes, as far as they can be read.
-
-    Raises:
-        OSError: when the input cannot be opened.
-    """
-    head = b""
-    with source.open() as opened:
-        raw = _unbuffered(opened)
-        try:
-            for item in _pieces(raw, size) if _is_plain(raw) else _unpacked(raw, size):
-                if isinstance(item, Cut):
-                    break
-                head += item
-                if len(head) >= size:
-                    break
-        except OSError:
-            pass
-    return head[:size]
-
-
-def _unbuffered(opened: BinaryIO) -> BinaryIO:
-    raw: BinaryIO = getattr(opened, "raw", opened)
-    return raw
-
-
-def _is_plain(raw: BinaryIO) -> bool:
-    return not _read(raw, 0, 4).startswith((frames.GZIP[:2], frames.ZSTD, *_UTF16))
+# plain files
 
 
 def _size(raw: BinaryIO) -> int:
     return raw.seek(0, os.SEEK_END)
-
-
-def _read(raw: BinaryIO, at: int, size: int) -> bytes:
-    """An unbuffered file may give less than it was asked for."""
-    raw.seek(at)
-    data = raw.read(size)
-    while len(data) < size and (more := raw.read(size - len(data))):
-        data += more
-    return data
-
-
-# plain files
 
 
 def _plain(raw: BinaryIO, size: int, start: int, end: int | None, watch: Watch) -> Iterator[bytes | TooLong | Cut]:
@@ -134,15 +97,11 @@ def _plain(raw: BinaryIO, size: int, start: int, end: int | None, watch: Watch) 
     window = _Window(raw, min(size, max(stop - at, 0)))
     while at < stop:
         length = window.fill(at, stop - at)
-        item: bytes | TooLong
         shrunk = length < min(size, stop - at)
-        if shrunk or length == stop - at:
-            item, at = window.take(length), stop
-        elif full := window.full_lines(length):
-            item, at = window.take(full), at + full
-        else:
-            item, at = _long_line(raw, at, stop)
-        if at == whole and not shrunk and not _settled(raw, whole):
+        full = length if shrunk or length == stop - at else window.full_lines(length)
+        item = window.take(full) if full or shrunk else _long_line(raw, at, stop)
+        at += len(item) if isinstance(item, bytes) else item.length
+        if at == whole and not _settled(raw, whole):
             item = _full_lines(item)
         watch(at)
         if item:
@@ -150,6 +109,7 @@ def _plain(raw: BinaryIO, size: int, start: int, end: int | None, watch: Watch) 
             del item
         if shrunk:
             yield Cut(0, _SHRUNK)
+            return
 
 
 class _Window:
@@ -182,7 +142,7 @@ def _line_start(raw: BinaryIO, at: int, stop: int) -> int:
     """Where the first line begins at `at` or later."""
     at -= 1
     while 0 <= at < stop:
-        window = _read(raw, at, min(_LOOK, stop - at))
+        window = read_at(raw, at, min(_LOOK, stop - at))
         found = window.find(b"\n")
         if found >= 0:
             return at + found + 1
@@ -192,18 +152,17 @@ def _line_start(raw: BinaryIO, at: int, stop: int) -> int:
     return 0 if at < 0 else stop
 
 
-def _long_line(raw: BinaryIO, at: int, stop: int) -> tuple[bytes | TooLong, int]:
-    """A line that is longer than a block, and where the next one begins."""
-    behind = _line_start(raw, at + 1, stop)
-    length = behind - at
-    if length > MAX_LINE_BYTES and not may_be_long(_read(raw, at, _LOOK)):
-        return TooLong(0, length), behind
-    return _read(raw, at, length), behind
+def _long_line(raw: BinaryIO, at: int, stop: int) -> bytes | TooLong:
+    """A line that is longer than a block."""
+    length = _line_start(raw, at + 1, stop) - at
+    if length > MAX_LINE_BYTES and not may_be_long(read_at(raw, at, _LOOK)):
+        return TooLong(0, length)
+    return read_at(raw, at, length)
 
 
 def _settled(raw: BinaryIO, whole: int) -> bool:
     """The last line ended, or nothing has been added to it since."""
-    return _size(raw) == whole or _read(raw, whole - 1, 1) == b"\n"
+    return _size(raw) == whole or read_at(raw, whole - 1, 1) == b"\n"
 
 
 def _full_lines(item: bytes | TooLong) -> bytes:
@@ -212,33 +171,6 @@ def _full_lines(item: bytes | TooLong) -> bytes:
 
 
 # anything else
-
-
-def _unpacked(raw: BinaryIO, size: int) -> Iterator[bytes | Cut]:
-    head = _read(raw, 0, 4)
-    if head.startswith(frames.GZIP[:2]):
-        pieces = frames.decompressed(raw, frames.gzip(), size)
-    elif head.startswith(frames.ZSTD):
-        pieces = frames.decompressed(raw, frames.zstd(), size)
-    else:
-        pieces = _pieces(raw, size)
-    first = next(pieces, b"")
-    whole = itertools.chain((first,), pieces)
-    return _utf8(whole) if isinstance(first, bytes) and first.startswith(_UTF16) else whole
-
-
-def _pieces(raw: BinaryIO, size: int) -> Iterator[bytes | Cut]:
-    raw.seek(0)
-    while piece := raw.read(size):
-        yield piece
-
-
-def _utf8(pieces: Iterable[bytes | Cut]) -> Iterator[bytes | Cut]:
-    """Out of UTF-16 with its mark, as Windows shells write redirected output."""
-    decoder = codecs.getincrementaldecoder("utf-16")("replace")
-    for piece in pieces:
-        yield piece if isinstance(piece, Cut) else decoder.decode(piece).encode("utf-8", "replace")
-    yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
 def _large(pieces: Iterable[bytes | Cut], size: int) -> Iterator[bytes | Cut]:

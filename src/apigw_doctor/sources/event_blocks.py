@@ -33,6 +33,8 @@ from apigw_doctor.sources.reading import Cut, TooLong
 __all__ = ["Cut", "EventBlock", "Odd", "Shape", "TooLong", "recognise", "split"]
 
 _HEAD = 1 << 16
+#: Smaller blocks are put together before they are looked at.
+_GATHERED = 1 << 16
 #: A share of lines that may be something else.
 _MOSTLY = 0.9
 
@@ -116,7 +118,7 @@ def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
     for block in blocks:
         parts.append(block)
         size += len(block)
-        if size >= _HEAD:
+        if size >= _GATHERED:
             yield b"".join(parts).removeprefix(codecs.BOM_UTF8 if first else b"")
             parts, size, first = [], 0, False
     yield b"".join(parts).removeprefix(codecs.BOM_UTF8 if first else b"")

@@ -135,6 +135,16 @@ def read_words(facts: Facts, words: str, at: float | None, origin: str) -> bool:
     start, handler = found
     if handler(facts, words[len(start) :], at):
         cite(facts, origin, words)
+    return _may_continue(start)
+
+
+def value_may_continue(words: str) -> bool:
+    """The value behind these words may run over more lines."""
+    found = find_handler(words)
+    return found is None or _may_continue(found[0])
+
+
+def _may_continue(start: str) -> bool:
     return " body " in start or " headers" in start or "failed" in start
 
 

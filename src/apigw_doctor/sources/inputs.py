@@ -16,9 +16,11 @@ import msgspec
 from apigw_doctor.model.errors import NothingReadable
 
 STDIN = "-"
+#: No modes of files: there is none, and there is one that may not be looked at.
+_NOTHING, _CLOSED = 0, 1
 
 
-class Input(msgspec.Struct, frozen=True):
+class Input(msgspec.Struct, frozen=True, weakref=True):
     """One thing to read: its name in origins, and how to open it. It can be sent to another process."""
 
     name: str
@@ -47,20 +49,23 @@ def find_inputs(paths: tuple[str, ...], stdin: Callable[[], BinaryIO] | None = N
 
 def _input(path: Path) -> Input:
     opener = partial(_opened, str(path))
-    if _is_pipe(path):
+    if _is_pipe(_mode(path)):
         return Input(_printable(path), _Spooled(opener))
     return Input(_printable(path), opener, path)
 
 
 def _opened(path: str) -> BinaryIO:
+    if Path(path).is_dir():
+        next(Path(path).iterdir(), None)  # it could not be walked, and says why
     return Path(path).open("rb")
 
 
 def _walk(name: str) -> list[Path]:
     path = Path(name)
-    if path.is_dir():
+    mode = _mode(path)
+    if stat.S_ISDIR(mode):
         return sorted(_below(path))
-    if path.exists():
+    if mode != _NOTHING:
         return [path]
     matches = _matches(name) if glob.has_magic(name) else []
     if not matches:
@@ -72,24 +77,28 @@ def _below(folder: Path) -> Iterator[Path]:
     closed: list[OSError] = []
     for parent, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (path for name in files if not name.startswith(".") and _worth_opening(path := Path(parent, name)))
+        yield from (path for name in files if not name.startswith(".") and _is_file(path := Path(parent, name)))
     yield from (Path(error.filename) for error in closed)
 
 
-def _worth_opening(path: Path) -> bool:
-    """Anything but sockets, pipes and devices; what cannot be looked at is opened, which says why."""
+def _mode(path: Path) -> int:
+    """What stands behind a name."""
     try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return True
+        return path.stat().st_mode
+    except PermissionError:
+        return _CLOSED
+    except (OSError, ValueError):
+        return _NOTHING
 
 
-def _is_pipe(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
+    """No socket, pipe or device; what is closed, or a link to nothing, says so when it is opened."""
+    mode = _mode(path)
+    return mode in (_CLOSED, _NOTHING) or stat.S_ISREG(mode)
+
+
+def _is_pipe(mode: int) -> bool:
     """A named pipe or `<(command)`: it can be read once only."""
-    try:
-        mode = path.stat().st_mode
-    except OSError:
-        return False
     return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)
 
 

@@ -6,9 +6,12 @@ by its plain id. Facts are plain dicts with the field names of `GatewayRequest` 
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
+from apigw_doctor.attribution.unremarkable import note, unremarkable
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
+from apigw_doctor.evidence.traffic import Traffic, id64
 from apigw_doctor.model.ids import function_from_uri
 from apigw_doctor.model.terms import EvidenceKind
 
@@ -71,6 +74,21 @@ class Requests:
         self._by_extended[extended_id] = facts
         return facts
 
+    def release(self, request_id: str, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> int:
+        """Enter the requests with this plain id into the traffic, unless they are remarkable; how many were entered."""
+        instances = self._by_plain.get(request_id, [])
+        kept = [facts for facts in instances if not _released(facts, traffic, asked_for)]
+        released = len(instances) - len(kept)
+        if released:
+            for facts in instances:
+                if not any(facts is other for other in kept):
+                    self._by_extended.pop(facts.get("extended_request_id") or "", None)
+            if kept:
+                self._by_plain[request_id] = kept
+            else:
+                del self._by_plain[request_id]
+        return released
+
     def anonymous(self, key: str) -> Facts:
         """A request without any id, by a key made of its content (so that a second copy adds nothing)."""
         return self._anonymous.setdefault(key, {"key": key})
@@ -129,6 +147,16 @@ def cite(facts: Facts, origin: str, text: str) -> None:
     short = text[:_CITED_CHARS]
     if len(cites) < _MAX_CITES and all(known.text != short for known in cites):
         cites.append(Cite(origin=origin, text=short))
+
+
+def _released(facts: Facts, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> bool:
+    if "status" not in facts:
+        return False
+    row = _row(dict(facts, key=""))
+    if not unremarkable(row) or asked_for(id64(row.request_id or row.extended_request_id or ""), row.arrived_at):
+        return False
+    note(traffic, row)
+    return True
 
 
 def _same_time(facts: Facts, at: float | None) -> bool:

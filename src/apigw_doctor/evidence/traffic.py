@@ -1,0 +1,151 @@
+"""Requests that were answered well, in columns: what all of them together tell, without a row for each.
+
+Failures are about one request in a hundred. The others are wanted for counts, percentiles, comparisons and for
+knowing whose invocation is whose; some 50 bytes each are enough for that, where a full row takes two thousand.
+"""
+
+import hashlib
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import compress
+
+import msgspec
+
+from apigw_doctor.model.terms import ApiType
+
+#: What the evidence of one request held; bits of the column `marks`.
+EXECUTION, ACCESS, INFO, TRACE, LATENCY = 1, 2, 4, 8, 16
+_NAN = float("nan")
+_UUID_CHARS = 36
+
+
+def id64(text: str | bytes) -> int:
+    """A stable number below 2**64 for an id: eight bytes instead of a text, the same on every machine."""
+    if len(text) == _UUID_CHARS:
+        try:
+            # Python reduces integers modulo a prime near 2**61; all digits count.
+            return hash(int(text.replace("-", "") if isinstance(text, str) else text.replace(b"-", b""), 16))
+        except ValueError:
+            pass
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+class RequestPlace(msgspec.Struct, frozen=True):
+    """What requests of one route share; the fields of `GatewayRequest` of the same names."""
+
+    api_type: ApiType = ApiType.UNKNOWN
+    api_id: str | None = None
+    stage: str | None = None
+    method: str | None = None
+    route: str | None = None
+    path: str | None = None
+    function: str | None = None
+
+
+#: Column -> type code of `array`. Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
+#: Lambda request id, else of the trace root, that ties the request to its invocation (0: none).
+COLUMNS = {
+    "ident": "Q",
+    "claim": "Q",
+    "place": "I",
+    "arrived_at": "d",
+    "ended_at": "d",
+    "integration_ms": "d",
+    "status": "H",
+    "marks": "B",
+}
+
+
+class Traffic:
+    """Columns of well-answered requests, and the places that they went to."""
+
+    def __init__(self) -> None:
+        self.places: list[RequestPlace] = []
+        self._numbers: dict[RequestPlace, int] = {}
+        self.ident = array("Q")
+        self.claim = array("Q")
+        self.place = array("I")
+        self.arrived_at = array("d")
+        self.ended_at = array("d")
+        self.integration_ms = array("d")
+        self.status = array("H")
+        self.marks = array("B")
+
+    def __len__(self) -> int:
+        return len(self.ident)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Traffic) and sorted(self.records(), key=repr) == sorted(other.records(), key=repr)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def number(self, place: RequestPlace) -> int:
+        """The place's number in the column `place`."""
+        found = self._numbers.get(place)
+        if found is None:
+            found = self._numbers[place] = len(self.places)
+            self.places.append(place)
+        return found
+
+    def add(
+        self,
+        ident: int,
+        claim: int,
+        place: int,
+        arrived_at: float | None,
+        ended_at: float | None,
+        integration_ms: float | None,
+        status: int,
+        marks: int,
+    ) -> None:
+        """One more request."""
+        self.ident.append(ident)
+        self.claim.append(claim)
+        self.place.append(place)
+        self.arrived_at.append(_NAN if arrived_at is None else arrived_at)
+        self.ended_at.append(_NAN if ended_at is None else ended_at)
+        self.integration_ms.append(_NAN if integration_ms is None else integration_ms)
+        self.status.append(status)
+        self.marks.append(marks)
+
+    def extend(self, other: "Traffic") -> None:
+        """All requests of `other`, whose places may be numbered differently."""
+        numbers = [self.number(place) for place in other.places]
+        for name in COLUMNS:
+            if name != "place":
+                getattr(self, name).extend(getattr(other, name))
+        if numbers == list(range(len(numbers))):
+            self.place.extend(other.place)
+        else:
+            self.place.extend(array("I", map(numbers.__getitem__, other.place)))
+
+    def chosen(self, wanted: Iterable[bool | int]) -> "Traffic":
+        """The requests for which `wanted`, in their order, is true."""
+        found = Traffic()
+        found.places, found._numbers = list(self.places), dict(self._numbers)
+        keep = bytes(map(bool, wanted))
+        for name, code in COLUMNS.items():
+            setattr(found, name, array(code, compress(getattr(self, name), keep)))
+        return found
+
+    def records(self) -> Iterator[tuple[object, ...]]:
+        """Every request as a tuple, its place written out; for comparisons."""
+        for row in zip(*(getattr(self, name) for name in COLUMNS), strict=True):
+            yield (*row[:2], self.places[row[2]], *row[3:])
+
+    def count(self, marks: int) -> int:
+        """How many requests carry all of these marks."""
+        return sum(seen & marks == marks for seen in self.marks)
+
+    def span(self) -> tuple[float, float] | None:
+        """First and last moment spoken of."""
+        times = [at for column in (self.arrived_at, self.ended_at) for at in extremes(column)]
+        return (min(times), max(times)) if times else None
+
+
+def extremes(column: "array[float]") -> tuple[float, float] | tuple[()]:
+    """Smallest and largest value, unknown ones left out."""
+    low = min((value for value in column if value == value), default=None)
+    high = max((value for value in column if value == value), default=None)
+    return () if low is None or high is None else (low, high)

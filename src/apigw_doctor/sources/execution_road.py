@@ -1,0 +1,375 @@
+"""The fast road through uniform execution logs: lines are gathered by request, and most requests end as numbers.
+
+Nothing is interpreted line by line. A block's lines are sorted to their requests by the fixed column of the id;
+a request whose lines are all there and of an ordinary course becomes one entry of `Traffic`; every other one is
+given, line by line, to the very reader that reads everything else (`FileReader`). Lines that begin otherwise than
+the file's layout says go there too, or stay with the line whose value they continue.
+"""
+
+import re
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, id64
+from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
+from apigw_doctor.model.terms import ApiType
+from apigw_doctor.sources.execution_log import value_may_continue
+from apigw_doctor.sources.execution_shapes import COMPLETED, KIND_WIDTH, STARTED, Plan, Shapes
+from apigw_doctor.sources.file_reader import FileReader, decoded
+from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
+from apigw_doctor.sources.spool import Spool
+from apigw_doctor.sources.wanted import Wanted
+
+_METHOD_LINE = re.compile(r"HTTP Method: (\w+), Resource Path: (\S*)")
+_KEY_LINE = re.compile(r"method '(\w+) (\S+)'")
+_API_STAGE = re.compile(rb"API Stage:? ([\w*]+)/([\w*-]+)")
+_STATUS = re.compile(r"\s*(\d{3})")
+_RECEIVED = re.compile(rb"Received response\.(?: Status: (\d+),)? Integration latency: (\d+) ms")
+_UUID = re.compile(UUID_PATTERN.encode())
+_HEADER_ID = re.compile(rb"x-amzn-RequestId=(" + UUID_PATTERN.encode() + rb")", re.IGNORECASE)
+_HEADER_TRACE = re.compile(rb"X-Amzn-Trace-Id=([^,}]+)", re.IGNORECASE)
+_COMPLETED = len("Method completed with status:")
+_LAMBDA = len("AWS Integration Endpoint RequestId")
+_XRAY = len("X-ray Tracing ID")
+_BODY_CHARS = 600
+_MAX_CACHED = 20_000
+_MOST_PARKED, _MOST_ATTACHED = 50_000, 20_000
+#: Lines of a pretty-printed body: they can be nothing but more of the value that began before them.
+_MORE_OF_A_VALUE = re.compile(
+    rb'[ \t]*(?:"[A-Za-z_$@][^"]{0,80}" ?: .*|[}\]]+,?|"[A-Za-z_$@][^"]*",?|-?\d{1,9}(?:\.\d{1,9})?,?|true,?|false,?|null,?)'
+    rb"|[ \t]+[{\[],?"
+)
+
+
+class _Piece(NamedTuple):
+    """Lines of one request that stood in one block: the number of the block's first line, and places in the block."""
+
+    number: int
+    positions: list[int]
+    lines: tuple[bytes, ...]
+
+
+class ExecutionRoad:
+    """Reads blocks of one uniform file."""
+
+    def __init__(self, layout: Layout, reader: FileReader, traffic: Traffic, wanted: Wanted, spool: Spool) -> None:
+        self._reader = reader
+        #: reads requests line by line when they have ended, so that `reader` stays where the file is
+        self._replay = reader.twin()
+        self._traffic = traffic
+        self._wanted = wanted
+        self._spool = spool
+        self._layout = layout
+        self._words = layout.words
+        self._moments = Moments(layout)
+        self._shapes = Shapes()
+        self._key_of = itemgetter(slice(layout.column, layout.column + KEY_WIDTH))
+        self._kind_of = itemgetter(slice(layout.words, layout.words + KIND_WIDTH))
+        #: the block at hand: number of its first line, its lines, and the positions of each request's lines
+        self._number = 1
+        self._block: list[bytes] = []
+        self._open: dict[bytes, list[int]] = {}
+        #: requests of the block before that may have ended, and older ones of which lines are missing
+        self._waiting: dict[bytes, list[_Piece]] = {}
+        self._parked: dict[bytes, list[_Piece]] = {}
+        self._sink: list[int] = []
+        self._last_event: tuple[int, bytes] | None = None
+        #: the last line that was joined to a value, and the line where that value begins
+        self._joined: tuple[int, tuple[int, bytes]] = (-1, (-1, b""))
+        self._last_live = -1
+        #: number of a line -> lines that go on with its value
+        self._attached: dict[int, list[tuple[int, bytes]]] = {}
+        self._places: dict[tuple[object, ...], int] = {}
+        self._functions: dict[bytes, str | None] = {}
+        self._statuses: dict[bytes, int | None] = {}
+        self._api = reader.api_and_stage()
+        self._slow_from = wanted.slow_from_ms
+
+    # gathering
+
+    def feed(self, block: bytes, number: int) -> int:
+        """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            del lines[-1]
+        self._number, self._block = number, lines
+        begun, unusual = self._open.get, self._unusual
+        for at, found in enumerate(map(begun, map(self._key_of, lines))):
+            if found is None:
+                found = unusual(at)
+            found.append(at)
+        self._sink.clear()
+        self._settle()
+        return number + len(lines)
+
+    def finish(self) -> None:
+        """Settle what is complete, and give requests that are still under way to the line reader."""
+        self._settle()
+        for key, pieces in (*self._parked.items(), *self._waiting.items()):
+            self._close(key, _numbered(pieces))
+        self._parked.clear()
+        self._waiting.clear()
+
+    def _unusual(self, at: int) -> list[int]:
+        """A line whose key was not met in this block: of a request that begins, or odd."""
+        line = self._block[at]
+        key = self._key_of(line)
+        if KEY.fullmatch(key) is None:
+            if line and not line.isspace():
+                self._odd(at, line)
+            return self._sink
+        found = self._open[key] = []
+        return found
+
+    def _odd(self, at: int, line: bytes) -> None:
+        number = self._number + at
+        if number - 1 == self._joined[0]:
+            before: tuple[int, bytes] | None = self._joined[1]
+            continues = True
+        else:
+            before = self._event_before(at)
+            if before is not None and before[0] < self._last_live:
+                before = None  # odd lines since then: the reader knows where it is
+            continues = before is not None and value_may_continue(decoded(before[1][self._words :]))
+        if before is not None and continues and self._layout.timed and _MORE_OF_A_VALUE.fullmatch(line):
+            self._attached.setdefault(before[0], []).append((number, line))
+            self._joined = (number, before)
+            return
+        if before is not None:
+            self._reader.after_event(continues=continues, prefixed=self._layout.timed)
+        self._last_live = number
+        self._reader.odd_line(number, line)
+
+    def _event_before(self, at: int) -> tuple[int, bytes] | None:
+        """The last line of the layout before this one."""
+        for back in range(at - 1, -1, -1):
+            line = self._block[back]
+            if KEY.fullmatch(self._key_of(line)) is not None:
+                return self._number + back, line
+        return self._last_event
+
+    # settling
+
+    def _settle(self) -> None:
+        """Finish every complete request that had no line in the block at hand; the others wait."""
+        fresh, waiting, parked = self._open, self._waiting, self._parked
+        quiet = [key for key in waiting if key not in fresh] if waiting else []
+        for key in quiet:
+            pieces = waiting.pop(key)
+            if not self._end(key, pieces):
+                parked[key] = pieces
+        block, number = self._block, self._number
+        for key, positions in fresh.items():
+            lines = itemgetter(*positions)(block) if len(positions) > 1 else (block[positions[0]],)
+            piece = _Piece(number, positions, lines)
+            known = waiting.get(key) or (parked.pop(key, None) if parked else None)
+            if known is None:
+                waiting[key] = [piece]
+            else:
+                known.append(piece)
+                waiting[key] = known
+        self._last_event = self._event_before(len(block))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let go of the block, of values of requests that have ended, and of requests that never end."""
+        self._open.clear()
+        self._block = []
+        if len(self._parked) > _MOST_PARKED:
+            for key in list(self._parked)[: _MOST_PARKED // 4]:
+                self._close(key, _numbered(self._parked.pop(key)))
+        if len(self._attached) > _MOST_ATTACHED:
+            under_way = {
+                piece.number + position
+                for pieces in (*self._waiting.values(), *self._parked.values())
+                for piece in pieces
+                for position in piece.positions
+            }
+            self._attached = {at: more for at, more in self._attached.items() if at in under_way}
+
+    def _end(self, key: bytes, pieces: list[_Piece]) -> bool:
+        """Finish a request if all its lines seem to be there."""
+        lines = pieces[0].lines if len(pieces) == 1 else tuple([line for piece in pieces for line in piece.lines])
+        known, learn, words = self._shapes.kinds.get, self._shapes.learn, self._words
+        course = tuple(map(known, map(self._kind_of, lines)))
+        if None in course:
+            course = tuple([learn(line[words:]) for line in lines])
+        plan = self._shapes.plan(course)  # type: ignore[arg-type]
+        if plan is not None and self._entered(key, plan, lines, pieces):
+            return True
+        if COMPLETED not in course or STARTED not in course:
+            return False
+        self._close(key, _numbered(pieces))
+        return True
+
+    def _close(self, key: bytes, lines: list[tuple[int, bytes]]) -> None:
+        """Give a request's lines to the line reader, and keep what is remarkable."""
+        whole: list[tuple[int, bytes]] = []
+        for number, line in lines:
+            whole.append((number, line))
+            whole.extend(self._attached.pop(number, ()))
+        request_id = key[1:-2].decode()
+        self.replay(whole)
+        entries = range(len(self._traffic), len(self._traffic) + self._replay.release(request_id, self._traffic, self._wanted))
+        for entry in entries:
+            if self._traffic.integration_ms[entry] >= self._slow_from:
+                self._spool.add(entry, request_id, whole)
+
+    def replay(self, lines: list[tuple[int, bytes]]) -> None:
+        """Read a request line by line, as if the file held nothing else."""
+        reader, timed, column = self._replay, self._layout.timed, self._layout.column
+        for number, line in lines:
+            at = self._moments.of(line) if timed else None
+            if KEY.fullmatch(self._key_of(line)) is None or (at is None and timed):
+                reader.odd_line(number, line)
+            else:
+                reader.event(number, line[column:], at)
+
+    # the usual course
+
+    def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
+        """Enter the request into the traffic; False when a value is not of the usual form."""
+        words = self._words
+        status = self._status(lines[plan.completed][words + _COMPLETED :])
+        ended_at, arrived_at = self._time(lines[plan.completed]), self._time(min(lines))
+        if status is None or (self._layout.timed and (ended_at is None or arrived_at is None)):
+            return False
+        integration_ms = self._integration_ms(plan, lines, ended_at)
+        function = self._function(plan, lines)
+        place = self._place(plan, lines, function)
+        claim = self._claim(plan, lines)
+        if integration_ms is None or place is None or claim is None:
+            return False
+        request_id = key[1:-2].decode()
+        ident = id64(request_id)
+        if self._wanted.asks_for(ident, arrived_at):
+            return False
+        traffic = self._traffic
+        if integration_ms >= self._slow_from:
+            self._spool.add(len(traffic), request_id, _numbered(pieces))
+        marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
+        traffic.add(ident, claim, place, arrived_at, ended_at, integration_ms, status, marks)
+        return True
+
+    def _time(self, line: bytes) -> float | None:
+        return self._moments.of(line) if self._layout.timed else None
+
+    def _status(self, words: bytes) -> int | None:
+        """The status after `Method completed with status:`; None for a failure and for what is no status."""
+        try:
+            return self._statuses[words]
+        except KeyError:
+            match = _STATUS.match(words.decode("utf-8", "replace"))
+            status = int(match[1]) if match is not None and int(match[1]) < _FAILED else None
+            return _cached(self._statuses, words, status)
+
+    def _integration_ms(self, plan: Plan, lines: tuple[bytes, ...], ended_at: float | None) -> float | None:
+        if plan.received >= 0:
+            match = _RECEIVED.match(lines[plan.received], self._words)
+            if match is None or self._time(lines[plan.received]) is None is self._layout.timed:
+                return None
+            status = int(match[1]) if match[1] else 200
+            return float(match[2]) if status < _FAILED and status != _THROTTLED else None
+        begun = plan.sendings or (plan.started,)
+        times = [self._time(lines[position]) for position in begun]
+        if ended_at is None or None in times:
+            return None
+        return ended_at - max(at for at in times if at is not None)
+
+    def _function(self, plan: Plan, lines: tuple[bytes, ...]) -> str | None:
+        """The function of the endpoint that was called last; an HTTP endpoint has none."""
+        calls = plan.uris + plan.sendings
+        if not calls:
+            return None
+        position = calls[0]
+        if len(calls) > 1 and (len(plan.uris) > 1 or len(plan.sendings) > 1):
+            position = max(calls, key=lambda call: self._time(lines[call]) or 0.0)
+        line = lines[position]
+        uri = line[self._words + (_URI if position in plan.uris else _SENDING) :]
+        try:
+            return self._functions[uri]
+        except KeyError:
+            return _cached(self._functions, uri, function_from_uri(uri.decode("utf-8", "replace"))[0])
+
+    def _place(self, plan: Plan, lines: tuple[bytes, ...], function: str | None) -> int | None:
+        line = lines[plan.route][self._words :]
+        api = self._api
+        if (api[0] is None or api[1] is None) and plan.usage:
+            api = self._api_named([lines[position] for position in plan.usage])
+        key = (line if line[:4] == b"HTTP" else _route_words(line), function, api)
+        number = self._places.get(key)
+        if number is None:
+            route = _route_of(line.decode("utf-8", "replace"))
+            if route is None:
+                return None
+            place = RequestPlace(ApiType.REST, api[0], api[1], route[0], route[1], None, function)
+            number = _cached(self._places, key, self._traffic.number(place))
+        return number
+
+    def _api_named(self, lines: list[bytes]) -> tuple[str | None, str | None]:
+        api_id, stage = self._api
+        for line in lines:
+            if match := _API_STAGE.search(line, self._words):
+                if api_id is None and b"*" not in match[1]:
+                    api_id = match[1].decode()
+                stage = stage if stage is not None else match[2].decode()
+        return api_id, stage
+
+    def _claim(self, plan: Plan, lines: tuple[bytes, ...]) -> int | None:
+        """The invocation's id, else the trace's; 0 for none, None where the body may name another."""
+        if plan.response_headers >= 0 and (match := _header(_HEADER_ID, b"x-amzn-RequestId=", lines[plan.response_headers])):
+            return id64(match[1].decode().lower())
+        if plan.response_body >= 0:
+            body = lines[plan.response_body]
+            if b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body:
+                return None
+        if plan.lambda_id >= 0 and (match := _UUID.search(lines[plan.lambda_id], self._words + _LAMBDA)):
+            return id64(match[0].decode().lower())
+        root = None
+        if plan.trace_id >= 0:
+            root = trace_root(lines[plan.trace_id][self._words + _XRAY :].decode("utf-8", "replace"))
+        if root is None:
+            root = next(filter(None, (self._header_root(lines[position]) for position in plan.headers)), None)
+        return id64(root) if root is not None else 0
+
+    def _header_root(self, line: bytes) -> str | None:
+        match = _header(_HEADER_TRACE, b"X-Amzn-Trace-Id=", line)
+        return None if match is None else trace_root(match[1].decode("utf-8", "replace"))
+
+
+_FAILED, _THROTTLED = 500, 429
+_URI, _SENDING = len("Endpoint request URI: "), len("Sending request to ")
+
+
+def _header(pattern: re.Pattern[bytes], usual: bytes, line: bytes) -> re.Match[bytes] | None:
+    """Where a header stands, as it is usually written or in other capitals."""
+    at = line.find(usual)
+    if at >= 0 and (match := pattern.match(line, at)) is not None:
+        return match
+    return pattern.search(line) if usual.lower() in line.lower() else None
+
+
+def _route_words(line: bytes) -> bytes:
+    """The part of an API key line that names method and route."""
+    at = line.find(b"method '")
+    return line[at : line.find(b"'", at + 8) + 1] if at >= 0 else line
+
+
+def _route_of(words: str) -> tuple[str, str] | None:
+    match = _METHOD_LINE.match(words) if words.startswith("HTTP") else _KEY_LINE.search(words)
+    return None if match is None else (match[1], match[2])
+
+
+def _cached(cache: dict[Any, Any], key: object, value: Any) -> Any:  # noqa: ANN401 - any cache
+    if len(cache) > _MAX_CACHED:
+        cache.clear()
+    cache[key] = value
+    return value
+
+
+def _numbered(pieces: list[_Piece]) -> list[tuple[int, bytes]]:
+    return [
+        (piece.number + position, line)
+        for piece in pieces
+        for position, line in zip(piece.positions, piece.lines, strict=True)
+    ]

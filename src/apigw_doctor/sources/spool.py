@@ -1,0 +1,53 @@
+"""Slow, well-answered requests as they stood in their files, on disk until the limits are known."""
+
+from array import array
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+
+class Slow(msgspec.Struct, frozen=True, array_like=True):
+    """One request: its id and its lines with their numbers."""
+
+    request_id: str
+    lines: list[tuple[int, bytes]]
+
+
+class Spool:
+    """Entries of one traffic, in a file of their own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: number of the request in the traffic, and where its entry stands
+        self.entries = array("Q")
+        self.offsets = array("Q")
+        self._file: IO[bytes] | None = None
+        self._size = 0
+
+    def add(self, entry: int, request_id: str, lines: list[tuple[int, bytes]]) -> None:
+        """Keep one request."""
+        if self._file is None:
+            self._file = self.path.open("wb")
+        data = msgspec.msgpack.encode(Slow(request_id, lines))
+        self._file.write(data)
+        self.entries.append(entry)
+        self.offsets.append(self._size)
+        self._size += len(data)
+
+    def close(self) -> None:
+        """Everything is written."""
+        if self._file is not None:
+            self._file.close()
+        self.offsets.append(self._size)
+
+    def read(self, positions: list[int]) -> Iterator[Slow]:
+        """The requests at these positions of `entries`."""
+        if not positions:
+            return
+        with self.path.open("rb") as file:
+            for position in positions:
+                start, end = self.offsets[position], self.offsets[position + 1]
+                file.seek(start)
+                yield msgspec.msgpack.decode(file.read(end - start), type=Slow)
