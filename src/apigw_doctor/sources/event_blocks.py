@@ -65,10 +65,11 @@ def recognise(head: bytes) -> Shape | None:
     if all(decode_envelopes(line, 1, 1) is not None for line in lines[:1]) and lines:
         fitting = sum(decode_envelopes(line, 1, 1) is not None for line in lines)
         return Shape("envelopes") if fitting >= _MOSTLY * len(lines) else Shape("documents")
-    spans, closing, _ = elements(text[document[0] :])
-    found = [decode_events(text[document[0] + start : document[0] + end], document[1]) for start, end in spans]
+    begin, here = document
+    first = elements(text[begin:])
+    found = [decode_events(text[begin + start : begin + end], here) for start, end in first.spans]
     if not found:
-        return Shape("documents") if closing is not None else None
+        return Shape("documents") if first.closing is not None else None
     return Shape("documents") if sum(block is not None for block in found) >= _MOSTLY * len(found) else None
 
 
@@ -76,7 +77,7 @@ def _array(text: bytes) -> Shape | None:
     begin = array_at(text, 0)
     if begin is None:
         return None
-    keys = _keys([text[begin + start : begin + end] for start, end in elements(text[begin:])[0]])
+    keys = _keys([text[begin + start : begin + end] for start, end in elements(text[begin:]).spans])
     return Shape("array", keys) if keys else None
 
 

@@ -34,8 +34,11 @@ _HEAD_LIMIT = 1 << 16
 _ENOUGH = 1000
 _READY = 4
 _BORDER = re.compile(rb'\}\s*,\s*(?=\{\s*"[A-Za-z@_$])')
+_STRING = rb'"(?:[^"\\]|\\.)*+"'
+#: A value in a document's head: of objects in objects there are two levels at most (`ResponseMetadata`).
 _VALUE = (
-    rb'(?:"(?:[^"\\]|\\.)*+"|[-+.\w]++|\[[^\[\]{}]*+\]|\{[^{}]*+(?:\{[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}[^{}]*+)*+\})'
+    rb"(?:" + _STRING + rb"|[-+.\w]++|\[(?:[^\[\]{}\"]++|" + _STRING + rb")*+\]"
+    rb"|\{(?:[^{}\"]++|" + _STRING + rb"|\{(?:[^{}\"]++|" + _STRING + rb")*+\})*+\})"
 )
 _HEAD = re.compile(
     rb'\{\s*(?:"(?!(?:events|logEvents)")(?:[^"\\]|\\.)*+"\s*:\s*' + _VALUE + rb"\s*,\s*){0,20}"
@@ -73,25 +76,38 @@ def array_at(text: bytes, at: int) -> int | None:
     return match.end() if match else None
 
 
-def elements(text: bytes) -> tuple[list[tuple[int, int]], int | None, int]:
-    """Values at the front of a text: their spans, the place of the array's end, and where reading stopped."""
+class Elements(msgspec.Struct):
+    """Values found at the front of a text."""
+
+    spans: list[tuple[int, int]]
+    #: where the end of the array stands, when it was reached
+    closing: int | None = None
+    #: the text ended inside a value, which may be complete with more text
+    open: bool = False
+    damaged: bool = False
+
+
+def elements(text: bytes) -> Elements:
+    """The values of an array, separated by commas, as far as they can be read."""
     chars = text.decode("latin-1")  # one character a byte: only the structure is looked at
-    spans: list[tuple[int, int]] = []
+    found = Elements([])
     at = _space(chars, 0)
-    while at < len(chars):
-        if chars[at] == "]":
-            return spans, at, at
+    while at < len(chars) and chars[at] != "]":
         try:
             _, end = _JSON.raw_decode(chars, at)
-        except BAD:
-            break
-        spans.append((at, end))
+        except BAD as error:
+            found.open = isinstance(error, json.JSONDecodeError) and error.pos >= len(chars.rstrip())
+            found.damaged = not found.open
+            return found
+        found.spans.append((at, end))
         at = _space(chars, end)
         if chars[at : at + 1] == ",":
             at = _space(chars, at + 1)
-        elif chars[at : at + 1] != "]":
-            break
-    return spans, None, at
+        elif chars[at : at + 1] not in ("]", ""):
+            found.damaged = True
+            return found
+    found.closing = at if at < len(chars) else None
+    return found
 
 
 def _space(text: str, at: int) -> int:
@@ -119,6 +135,8 @@ class Documents:
         self._slice = SLICE
         #: a border at or before this place was no border between events
         self._beyond = 0
+        #: no more text will make sense of what could not be read
+        self._hopeless = False
         #: waiting for the rest is of no use before the text is that long
         self._wanted = 0
         self._found: list[Item] = []
@@ -272,57 +290,67 @@ class Documents:
         return match.start() + 1, match.end()
 
     def _closely(self, stop: int, after: int) -> None:
-        """Object by object up to `stop`; stops at the array's end.
-
-        `begun` is a stretch that could not be read so far: damaged, or the first part of a nested object.
-        """
-        begun: int | None = None
+        """Object by object up to `stop`; stops at the array's end."""
         place = self._at
-        while place < stop:
+        begun: int | None = None
+        while place < stop and self._state == self._inside:
             match = _BORDER.search(self._text, place, stop)
             end, following = (match.start() + 1, match.end()) if match else (stop, after)
-            block = self._decode(self._text[place:end])
-            if block is not None:
-                if begun is not None:
-                    self._damaged(place)
-                self._events(block)
-                self._pass(following)
-                begun = None
-            elif self._whole(place if begun is None else begun, end, following):
-                if self._state != self._inside:
-                    return
-                begun = None
-            elif begun is None:
-                begun = place
-            elif end - begun > _HEAD_LIMIT:
-                self._damaged(place)
-                begun = place
-            if self._state != self._inside:
-                return
+            begun = self._piece(begun, place, end, following)
             place = following
-        if begun is not None:
-            self._unfinished(begun, stop, after)
-
-    def _unfinished(self, begun: int, stop: int, after: int) -> None:
-        """The last objects of a slice could not be read: with more text perhaps."""
-        if self._final or stop - begun > _HEAD_LIMIT:
+        if begun is None or self._state != self._inside:
+            self._hopeless = False
+        elif self._final or self._hopeless or stop - begun > _HEAD_LIMIT:
             self._damaged(after)
         else:
             self._beyond = stop
 
-    def _whole(self, start: int, end: int, following: int) -> bool:
-        """Read a stretch strictly as objects, perhaps with the end of the array behind them."""
-        spans, closing, stopped = elements(self._text[start:end])
-        if closing is None and stopped < end - start:
-            return False
-        for first, last in spans:
+    def _piece(self, begun: int | None, place: int, end: int, following: int) -> int | None:
+        """Read the text between two borders.
+
+        `begun` is where a stretch begins that could not be read up to here: the first part of a nested object,
+        or damaged, and then `hopeless`. What is given back is the same for the next piece.
+        """
+        if begun is None or self._hopeless:
+            block = self._decode(self._text[place:end])
+            if block is not None:
+                if self._gone_on_from(place):
+                    self._events(block)
+                    self._pass(following)
+                return None
+        found = elements(self._text[place if begun is None or self._hopeless else begun : end])
+        if self._hopeless and begun is not None:
+            if not self._recovers(found, place):
+                return begun
+            return self._whole(found, place, following) if self._gone_on_from(place) else None
+        start = place if begun is None else begun
+        if not found.open and not found.damaged:
+            return self._whole(found, start, following)
+        self._hopeless = found.damaged or end - start > _HEAD_LIMIT
+        return start
+
+    def _gone_on_from(self, place: int) -> bool:
+        """Give up what stands before; True when no other document begins in it."""
+        self._hopeless = False
+        self._damaged(place)
+        return self._state == self._inside
+
+    def _recovers(self, found: Elements, place: int) -> bool:
+        """Behind damage only events count as a sign that the text is sound again."""
+        events = (self._decode(self._text[place + first : place + last]) for first, last in found.spans)
+        return bool(found.spans) and found.closing is not None and all(block is not None for block in events)
+
+    def _whole(self, found: Elements, start: int, following: int) -> None:
+        """Take values that were read strictly, perhaps with the end of the array behind them."""
+        self._hopeless = False
+        for first, last in found.spans:
             self._element(start + first, start + last)
-        if closing is None:
+        if found.closing is None:
             self._pass(following)
-        else:
-            self._pass(start + closing + 1)
+            return
+        self._closed(start + found.closing + 1)
+        if self._flat is None:
             self._state = self._behind
-        return True
 
     def _element(self, start: int, end: int) -> None:
         element = self._text[start:end]
@@ -348,8 +376,6 @@ class Documents:
     # behind the array
 
     def _behind(self) -> bool:
-        if self._flat is not None:
-            return self._closed(self._at)
         match = _BEHIND.match(self._text, self._at)
         at, comma = (match.end(), match[1]) if match else (self._at, b"")
         if not comma and self._text[at : at + 1] == b"}":

@@ -264,13 +264,13 @@ class FlatReader:
             return None
 
     def _columns(self, items: list[Any]) -> EventBlock | None:
-        keys, none = self._keys, [None] * len(items)
-        texts = list(map(attrgetter("text"), items))
-        streams = list(map(attrgetter("stream"), items)) if keys.stream else none
-        groups: list[str | None] = list(map(attrgetter("group"), items)) if keys.group else none
+        keys = self._keys
+        texts = _column(items, "text")
+        streams: list[str | None] = _column(items, "stream") if keys.stream else [None] * len(items)
+        groups: list[str | None] = _column(items, "group") if keys.group else [None] * len(items)
         if "" in streams or "" in groups or "" in texts:
             return None
-        times = list(map(attrgetter("time"), items))
+        times = _column(items, "time")
         if keys.row:
             groups = [group.rpartition(":")[2] if group else None for group in groups]
             messages = [text.rstrip("\n") for text in texts]
@@ -280,8 +280,12 @@ class FlatReader:
             if not all(groups) and not _all_known(texts, groups):
                 return None
             messages, at = [text.rstrip("\r\n") for text in texts], _times(times)
-        ids = list(map(attrgetter("event_id"), items)) if keys.event_id else none
+        ids: list[str | None] = _column(items, "event_id") if keys.event_id else [None] * len(items)
         return EventBlock(numbers=(), messages=messages, times=at, streams=streams, groups=groups, event_ids=ids)
+
+
+def _column(items: list[Any], name: str) -> list[Any]:
+    return list(map(attrgetter(name), items))
 
 
 def _bracketed(lines: bytes) -> bytes:
