@@ -11,14 +11,13 @@ from typing import BinaryIO
 
 from apigw_doctor.sources import heads
 from apigw_doctor.sources.inputs import Input
-from apigw_doctor.sources.notices import MAX_LINE_BYTES, Cut, TooLong, may_be_long
+from apigw_doctor.sources.notices import MAX_LINE_BYTES, Cut, TooLong, may_be_long, why
 from apigw_doctor.sources.unpack import is_plain, read_at, unbuffered, unpacked
 
 BLOCK_BYTES = 1 << 20
 #: Decompressed pieces larger than this are slower: their memory is asked of the system anew each time.
 _PIECE_BYTES = 1 << 18
 _LOOK = 1 << 16
-_SHRUNK = "the file became shorter while it was read"
 
 Watch = Callable[[int], None]
 
@@ -62,7 +61,7 @@ def read_blocks(
                 size = min(size, _PIECE_BYTES)
                 yield from _watched(_aligned(_large(unpacked(raw, size), size)), raw, watch)
         except OSError as error:
-            yield Cut(0, f"cannot be read: {error.strerror or error}")
+            yield Cut(0, why(error))
 
 
 def _watched(items: Iterator[bytes | TooLong | Cut], raw: BinaryIO, watch: Watch) -> Iterator[bytes | TooLong | Cut]:
@@ -108,7 +107,7 @@ def _plain(raw: BinaryIO, size: int, start: int, end: int | None, watch: Watch) 
             yield item
             del item
         if shrunk:
-            yield Cut(0, _SHRUNK)
+            yield Cut(0, window.fault)
             return
 
 
@@ -119,14 +118,19 @@ class _Window:
         self._raw = raw
         self._bytes = bytearray(size)
         self._view = memoryview(self._bytes)
+        #: why there were fewer bytes than the file's size promised
+        self.fault = "the file became shorter while it was read"
 
     def fill(self, at: int, wanted: int) -> int:
         """Read from there on, as many bytes as wanted, as fit or as there are."""
         self._raw.seek(at)
         length = 0
         view = self._view[:wanted]
-        while more := self._raw.readinto(view[length:]):  # type: ignore[attr-defined]
-            length += more
+        try:
+            while more := self._raw.readinto(view[length:]):  # type: ignore[attr-defined]
+                length += more
+        except OSError as error:
+            self.fault = why(error)
         return length
 
     def full_lines(self, length: int) -> int:

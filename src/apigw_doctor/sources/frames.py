@@ -23,8 +23,6 @@ _DAMAGED = "the compressed data is damaged from here on"
 _SEARCH = 1 << 20
 #: The first bytes of a frame are fed in small steps: it may be a small one, and each end copies what is left.
 _FIRST_STEP = 16 * 1024
-#: Steps before a damage: what the failing step gave is lost.
-_CAREFUL_STEP = 64
 
 
 class _Decompressor(Protocol):
@@ -116,13 +114,14 @@ def _frame(raw: BinaryIO, kind: Kind, start: int, size: int) -> Generator[bytes,
             try:
                 data = kind.feed(frame, block, size)
             except kind.errors:
-                at = yield from _last_words(raw, kind, range(start, at), given)
+                words, at = _last_words(raw, kind, range(start, at), given)
+                yield from _slices(words, size)
                 return _End(at, _DAMAGED)
             rest = frame.unconsumed_tail
             at += len(block) - len(rest)
             if data:
                 given += len(data)
-                yield data
+                yield from _slices(data, size)
             if frame.eof:
                 return _End(at - len(frame.unused_data))
             if not rest and (fresh or not data):
@@ -132,13 +131,22 @@ def _frame(raw: BinaryIO, kind: Kind, start: int, size: int) -> Generator[bytes,
             return _End(at, _CUT_SHORT)
 
 
-def _last_words(raw: BinaryIO, kind: Kind, sound: range, given: int) -> Generator[bytes, None, int]:
-    """What the failing step would have given before the damage; where the damage is.
+def _slices(data: bytes, size: int) -> Iterator[bytes]:
+    if len(data) <= size:
+        yield data
+        return
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def _last_words(raw: BinaryIO, kind: Kind, sound: range, given: int) -> tuple[bytes, int]:
+    """What the failing step would have given before the damage, and where the damage is.
 
     A decompressor keeps to itself what it had when it fails, so the frame is read once more, with care.
     """
     raw.seek(sound.start)
     frame, at = kind.new(), sound.start
+    words: list[bytes] = []
     try:
         while at < sound.stop:
             block = raw.read(min(kind.step, sound.stop - at))
@@ -146,15 +154,12 @@ def _last_words(raw: BinaryIO, kind: Kind, sound: range, given: int) -> Generato
             while block:
                 given -= len(kind.feed(frame, block, 1 << 20))
                 block = frame.unconsumed_tail
-        while block := raw.read(_CAREFUL_STEP):
-            data = kind.feed(frame, block, 1 << 20)
-            at += len(block)
-            if given < len(data):
-                yield data[max(given, 0) :]
-            given -= len(data)
+        for byte in raw.read(kind.step):
+            words.append(kind.feed(frame, bytes((byte,)), 1 << 20))
+            at += 1
     except kind.errors:
         pass
-    return at
+    return b"".join(words)[max(given, 0) :], at
 
 
 def _next_frame(raw: BinaryIO, kind: Kind, start: int) -> int | None:

@@ -27,3 +27,8 @@ class Cut(msgspec.Struct, frozen=True):
 def may_be_long(head: bytes) -> bool:
     """Only a JSON document may be longer than `MAX_LINE_BYTES`."""
     return head.lstrip()[:1] in (b"{", b"[")
+
+
+def why(error: OSError) -> str:
+    """The reason of a `Cut`."""
+    return f"cannot be read: {error.strerror or error}"
