@@ -1,12 +1,13 @@
 # make demo   the main job on examples/, from nothing but Python, make and git
 # make test   everything that CI runs
 # make check  formatting, lint, types, floor plan, docs, tests
+# make bench  speed and memory beside other tools, checked against the truth; make bench-full: 10 GB
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check lint types floorplan docs-fresh tests accuracy docs clean
+.PHONY: demo test check lint types floorplan docs-fresh tests accuracy docs bench bench-full clean
 
 demo: $(VENV)/.installed
 	-$(BIN)/apigw-doctor diagnose examples/checkout-incident
@@ -16,8 +17,8 @@ test: check
 check: lint types floorplan docs-fresh tests accuracy
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests examples docs/generate.py
-	$(BIN)/ruff check src tests examples docs/generate.py
+	$(BIN)/ruff format --check src tests benchmarks examples docs/generate.py
+	$(BIN)/ruff check src tests benchmarks examples docs/generate.py
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -36,6 +37,12 @@ accuracy: $(VENV)/.dev
 
 docs: $(VENV)/.dev
 	$(BIN)/python docs/generate.py
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.run
+
+bench-full: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.run --full
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

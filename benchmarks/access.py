@@ -1,8 +1,8 @@
 """The access log of the stage: JSON lines, in a format that its owner tries to change now and then.
 
-Most lines are JSON. For five minutes of every hour each, the format is a careless one: once with `$context.error.messageString`
-between quotes, which brings quotes of its own (`"error": ""Endpoint request timed out""`), once with unquoted
-latencies, which are `-` where no integration answered. Rows of failed requests are no JSON then.
+Most lines are JSON. For five minutes of every hour each, the format is a careless one: once with
+`$context.error.messageString` between quotes, which brings quotes of its own (`"error": ""Endpoint request timed
+out""`), once with unquoted latencies, which are `-` where no integration answered. Failed rows are no JSON then.
 """
 
 from benchmarks.execution import client_ip, extended_id

@@ -69,9 +69,9 @@ def _prefix(request: Request, at: int) -> str:
     return f"{iso(at)} ({request.id}) "
 
 
-def _cut(words: str) -> str:
-    """A message as CloudWatch keeps it; the request id and its brackets count."""
-    room = _MESSAGE_CHARS - 39
+def _cut(start: str, value: str) -> str:
+    """The words of a message as CloudWatch keeps them; the request id and its brackets count."""
+    room, words = _MESSAGE_CHARS - len("(00000000-0000-4000-8000-000000000000) "), start + value
     return words if len(words) <= room else f"{words[:room]} [TRUNCATED]"
 
 
@@ -149,14 +149,14 @@ def _accepted(request: Request) -> list[Chunk]:
             at + 2,
             f"{b}Method request path: {path}\n"
             f"{b}Method request query string: {query}\n"
-            f"{b}Method request headers: {_cut(_method_headers(request))}\n"
-            f"{b}Method request body before transformations: {_cut(body)}\n",
+            f"{b}{_cut('Method request headers: ', _method_headers(request))}\n"
+            f"{b}{_cut('Method request body before transformations: ', body)}\n",
         ),
         (
             request.sent - 1,
             f"{c}Endpoint request URI: {uri(request)}\n"
-            f"{c}Endpoint request headers: {_cut(_endpoint_headers(request))}\n"
-            f"{c}Endpoint request body after transformations: {_cut(_event(request, body))}\n",
+            f"{c}{_cut('Endpoint request headers: ', _endpoint_headers(request))}\n"
+            f"{c}{_cut('Endpoint request body after transformations: ', _event(request, body))}\n",
         ),
         (request.sent, f"{d}Sending request to {uri(request)}\n"),
     ]
@@ -195,16 +195,17 @@ def _event(request: Request, body: str) -> str:
     route = request.route
     if not route.is_lambda:
         return body
+    ip, agent, language = client_ip(request), BROWSERS[request.dice % 6], LANGUAGES[request.dice & 3]
+    path = route.path.replace("{id}", str(request.dice % 99991))
     return (
-        f'{{"resource":"{route.path}","path":"{route.path.replace("{id}", str(request.dice % 99991))}",'
-        f'"httpMethod":"{route.method}","headers":{{"Accept":"application/json","Accept-Encoding":"gzip, deflate, br",'
-        f'"Accept-Language":"{LANGUAGES[request.dice & 3]}","Host":"{_HOST}","User-Agent":"{BROWSERS[request.dice % 6]}",'
-        f'"X-Amzn-Trace-Id":"Root={request.trace}","X-Forwarded-For":"{client_ip(request)}","X-Forwarded-Port":"443",'
-        f'"X-Forwarded-Proto":"https"}},"multiValueHeaders":{{"Accept":["application/json"],"Accept-Encoding":'
-        f'["gzip, deflate, br"],"Accept-Language":["{LANGUAGES[request.dice & 3]}"],"Host":["{_HOST}"],"User-Agent":'
-        f'["{BROWSERS[request.dice % 6]}"],"X-Amzn-Trace-Id":["Root={request.trace}"],"X-Forwarded-For":'
-        f'["{client_ip(request)}"]}},"queryStringParameters":{{"page":"{request.dice % 7}"}},"requestContext":{{"accountId":"{ACCOUNT}","apiId":"{API}","stage":"{STAGE}",'
-        f'"requestId":"{request.id}","identity":{{"sourceIp":"{client_ip(request)}"}}}},"body":null}}'
+        f'{{"resource":"{route.path}","path":"{path}","httpMethod":"{route.method}","headers":{{"Accept":'
+        f'"application/json","Accept-Encoding":"gzip, deflate, br","Accept-Language":"{language}","Host":"{_HOST}",'
+        f'"User-Agent":"{agent}","X-Amzn-Trace-Id":"Root={request.trace}","X-Forwarded-For":"{ip}",'
+        f'"X-Forwarded-Port":"443","X-Forwarded-Proto":"https"}},"multiValueHeaders":{{"Accept":["application/json"],'
+        f'"Accept-Encoding":["gzip, deflate, br"],"Accept-Language":["{language}"],"Host":["{_HOST}"],"User-Agent":'
+        f'["{agent}"],"X-Amzn-Trace-Id":["Root={request.trace}"],"X-Forwarded-For":["{ip}"]}},'
+        f'"queryStringParameters":{{"page":"{request.dice % 7}"}},"requestContext":{{"accountId":"{ACCOUNT}",'
+        f'"apiId":"{API}","stage":"{STAGE}","requestId":"{request.id}","identity":{{"sourceIp":"{ip}"}}}},"body":null}}'
     )
 
 
@@ -220,12 +221,12 @@ def _answered(request: Request) -> list[Chunk]:
             done,
             f"{p}Received response. Status: {200 if route.is_lambda else status}, Integration latency: "
             f"{request.integration_ms} ms\n"
-            f"{p}Endpoint response headers: {_cut(_response_headers(request, len(answer)))}\n"
-            f"{p}Endpoint response body before transformations: {_cut(answer)}\n",
+            f"{p}{_cut('Endpoint response headers: ', _response_headers(request, len(answer)))}\n"
+            f"{p}{_cut('Endpoint response body before transformations: ', answer)}\n",
         ),
         (
             done + 1,
-            f"{q}Method response body after transformations: {_cut(inner)}\n"
+            f"{q}{_cut('Method response body after transformations: ', inner)}\n"
             f"{q}Method response headers: {headers}\n"
             f"{q}Successfully completed execution\n"
             f"{q}Method completed with status: {status}\n"
@@ -246,12 +247,13 @@ def _bodies(request: Request) -> tuple[str, str]:
 
 def _response_headers(request: Request, length: int, extra: str = "") -> str:
     date = f"Sun, 01 Mar 2026 {iso(request.done)[11:19]} GMT"
+    common = f"Date={date}, Content-Type=application/json, Content-Length={length}, Connection=keep-alive"
     if not request.route.is_lambda:
-        return f"{{Date={date}, Content-Type=application/json, Content-Length={length}, Connection=keep-alive, Server=nginx}}"
+        return f"{{{common}, Server=nginx}}"
     return (
-        f"{{Date={date}, Content-Type=application/json, Content-Length={length}, Connection=keep-alive, "
-        f"x-amzn-RequestId={request.lambda_id}, {extra}x-amzn-Remapped-Content-Length=0, X-Amz-Executed-Version=$LATEST, "
-        f"X-Amzn-Trace-Id=root={request.trace};parent={noise(request.dice, 16).lower()};sampled=1}}"
+        f"{{{common}, x-amzn-RequestId={request.lambda_id}, {extra}x-amzn-Remapped-Content-Length=0, "
+        f"X-Amz-Executed-Version=$LATEST, X-Amzn-Trace-Id=root={request.trace};"
+        f"parent={request.dice & (1 << 64) - 1:016x};sampled=1}}"
     )
 
 
@@ -277,8 +279,8 @@ def _broken(request: Request) -> Chunk:
     return (
         request.done,
         f"{p}Received response. Status: {received}, Integration latency: {request.integration_ms} ms\n"
-        f"{p}Endpoint response headers: {_cut(_response_headers(request, len(body), extra))}\n"
-        f"{p}Endpoint response body before transformations: {_cut(body)}\n"
+        f"{p}{_cut('Endpoint response headers: ', _response_headers(request, len(body), extra))}\n"
+        f"{p}{_cut('Endpoint response body before transformations: ', body)}\n"
         + "".join(f"{p}{words}\n" for words in why)
         + f"{p}Method completed with status: {request.outcome.status}\n"
         f"{p}AWS Integration Endpoint RequestId : {request.lambda_id}\n"

@@ -12,7 +12,6 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from gzip import GzipFile
-from io import BufferedWriter
 from pathlib import Path
 from shutil import copyfileobj
 from typing import BinaryIO
@@ -48,19 +47,19 @@ def _stream_name(source: Path) -> str:
     return "/".join(parts[-4:]) if "[$LATEST]" in source.name else parts[-1]
 
 
-def _gzip(reader: BinaryIO, writer: BufferedWriter, stream: str) -> None:
+def _gzip(reader: BinaryIO, writer: BinaryIO, stream: str) -> None:
     with GzipFile(filename="", mode="wb", compresslevel=_GZIP_LEVEL, fileobj=writer, mtime=0) as packed:
         copyfileobj(reader, packed, _BUFFER)
 
 
-def _json_lines(reader: BinaryIO, writer: BufferedWriter, stream: str) -> None:
+def _json_lines(reader: BinaryIO, writer: BinaryIO, stream: str) -> None:
     name = json.dumps(stream)
     for at, message in events(reader):
         line = f'{{"timestamp": {at}, "message": {json.dumps(message)}, "logStreamName": {name}}}\n'
         writer.write(line.encode("ascii"))
 
 
-def _filter_log_events(reader: BinaryIO, writer: BufferedWriter, stream: str) -> None:
+def _filter_log_events(reader: BinaryIO, writer: BinaryIO, stream: str) -> None:
     """As `aws logs filter-log-events` prints it: indented by four."""
     name, comma = json.dumps(stream), ""
     writer.write(b'{\n    "events": [')
@@ -103,7 +102,7 @@ def _second_ms(text: str) -> int:
 
 
 _SUFFIX = {"gzip": ".gz", "filter-log-events": ".json", "json-lines": ".jsonl"}
-_WRITERS: dict[str, Callable[[BinaryIO, BufferedWriter, str], None]] = {
+_WRITERS: dict[str, Callable[[BinaryIO, BinaryIO, str], None]] = {
     "gzip": _gzip,
     "filter-log-events": _filter_log_events,
     "json-lines": _json_lines,

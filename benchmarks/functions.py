@@ -102,7 +102,8 @@ def _invocation(request: Request, environment: Environment) -> str:
         f"{lines}"
         f"{ended} END RequestId: {request.lambda_id}\n"
         f"{ended} REPORT RequestId: {request.lambda_id}\tDuration: {request.work_ms:.2f} ms\t"
-        f"Billed Duration: {billed} ms\tMemory Size: {memory} MB\tMax Memory Used: {memory // 3 + request.dice % 40} MB\t"
+        f"Billed Duration: {billed} ms\tMemory Size: {memory} MB\t"
+        f"Max Memory Used: {memory // 3 + request.dice % 40} MB\t"
         f"{init}{killed}\n"
         f"XRAY TraceId: {request.trace}\tSegmentId: {request.trace[-16:]}\tSampled: true\t\n"
     )

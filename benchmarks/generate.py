@@ -7,6 +7,7 @@ bytes come out every time; a set that lies there already is taken as it is.
 
 import argparse
 import json
+import math
 import os
 import shutil
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.access import access_line, is_json
-from benchmarks.execution import Chunk, execution_chunks, group_name
+from benchmarks.execution import execution_chunks, group_name
 from benchmarks.forms import FORMS, convert
 from benchmarks.functions import Fleet
 from benchmarks.plan import (
@@ -35,6 +36,8 @@ from benchmarks.plan import (
 )
 
 Sums = dict[str, Counter[str]]
+Latencies = dict[str, list[int]]
+"""Integration latencies of answered requests by route and five minutes."""
 
 
 def cache_folder() -> Path:
@@ -75,21 +78,28 @@ def _make_plain(shape: Shape, home: Path) -> None:
         slices = [pool.submit(_write_slice, shape, number, plain, parts) for number in range(shape.slices)]
         for future in epochs:
             future.result()
-        sums = [future.result() for future in slices]
+        parts_done = [future.result() for future in slices]
     with (home / "truth.jsonl").open("wb") as truth:
         for part in sorted(parts.iterdir()):
             truth.write(part.read_bytes())
     shutil.rmtree(parts)
-    (home / "set.json").write_text(json.dumps(_summary(shape, sums, plain), indent=1))
+    (home / "set.json").write_text(json.dumps(_summary(shape, parts_done, plain), indent=1))
 
 
-def _summary(shape: Shape, parts: Iterable[Sums], plain: Path) -> dict[str, object]:
+def _summary(shape: Shape, parts: Iterable[tuple[Sums, Latencies]], plain: Path) -> dict[str, object]:
+    """The sums of all slices; `p99_sum` is over the nearest-rank p99 of every route and five minutes."""
     total: Sums = {}
-    for part in parts:
-        for name, counts in part.items():
-            so_far = total.setdefault(name, Counter())
-            total[name] = so_far | counts if name == "slowest" else so_far + counts
-    size = {folder.name: sum(f.stat().st_size for f in folder.rglob("*.*") if f.is_file()) for folder in plain.iterdir()}
+    latencies: Latencies = {}
+    for sums, more in parts:
+        for name, counts in sums.items():
+            total.setdefault(name, Counter()).update(counts)
+        for name, values in more.items():
+            latencies.setdefault(name, []).extend(values)
+    total["totals"]["bins"] = len(latencies)
+    total["totals"]["p99_sum"] = sum(sorted(found)[math.ceil(len(found) * 0.99) - 1] for found in latencies.values())
+    size = {
+        folder.name: sum(f.stat().st_size for f in folder.rglob("*.*") if f.is_file()) for folder in plain.iterdir()
+    }
     return {"generator": GENERATOR_VERSION, "size_gb": shape.size_gb, "bytes": size, **total}
 
 
@@ -103,7 +113,7 @@ def _write_functions(shape: Shape, epoch: int, folder: Path) -> None:
     fleet.close()
 
 
-def _write_slice(shape: Shape, number: int, plain: Path, parts: Path) -> Sums:
+def _write_slice(shape: Shape, number: int, plain: Path, parts: Path) -> tuple[Sums, Latencies]:
     """One execution file with all lines of its time, and access log and truth of the requests that came in it."""
     blocks = shape.blocks // shape.slices
     first = number * blocks
@@ -117,13 +127,17 @@ def _write_slice(shape: Shape, number: int, plain: Path, parts: Path) -> Sums:
         for text in _in_order(shape, first, first + blocks, last=last):
             file.write(text)
     sums: Sums = {}
+    latencies: Latencies = {}
     with access.open("w", encoding="ascii") as log, (parts / f"{number:03d}").open("w") as truth:
         for request in plan(shape, first, first + blocks):
             log.write(access_line(request))
             if request.outcome.failed or request.outcome.near_limit:
                 truth.write(truth_line(request))
             _count(sums, request)
-    return sums
+            if request.outcome.called and request.outcome.answered:
+                name = f"{request.route.method} {request.route.path} {(request.arrived - START_MS) // BIN_MS}"
+                latencies.setdefault(name, []).append(request.integration_ms)
+    return sums, latencies
 
 
 def _in_order(shape: Shape, first: int, end: int, *, last: bool) -> Iterator[str]:
@@ -177,10 +191,6 @@ def _count(sums: Sums, request: Request) -> None:
     sums.setdefault("outcomes", Counter())[outcome.name] += 1
     if outcome.failed:
         sums.setdefault("causes", Counter())[str(outcome.cause)] += 1
-    if answered:
-        bins = sums.setdefault("slowest", Counter())
-        key = f"{request.route.method} {request.route.path} {(request.arrived - START_MS) // BIN_MS}"
-        bins[key] = max(bins[key], request.integration_ms)
 
 
 def main() -> None:

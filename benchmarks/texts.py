@@ -30,7 +30,21 @@ _TRAPS = (
     "Execution failed due to a timeout error (copied from last week)",
     "customer wrote 'Task timed out after 29.00 seconds' in the comment field",
 )
-_WORDS = "blue green garden chair lamp table outdoor wooden steel set of two large small oak shelf".split()
+_WORDS = (
+    "blue",
+    "green",
+    "garden",
+    "chair",
+    "lamp",
+    "table",
+    "outdoor",
+    "wooden",
+    "steel",
+    "set",
+    "of",
+    "two",
+    "large",
+)
 
 
 def noise(dice: int, length: int) -> str:

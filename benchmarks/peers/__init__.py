@@ -1,0 +1,1 @@
+"""Other tools doing our job, or a part of it."""

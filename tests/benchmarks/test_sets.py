@@ -1,0 +1,108 @@
+"""The reference sets of the benchmarks: always the same, true to their truth, and the harness around them works."""
+
+import gzip
+import json
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from benchmarks.access import access_line, is_json
+from benchmarks.checks import Truth
+from benchmarks.execution import execution_chunks
+from benchmarks.forms import events
+from benchmarks.generate import make_set
+from benchmarks.plan import OUTCOMES, Request, plan, shape_of
+from benchmarks.run import main
+
+_EVENT = re.compile(r"2026-03-01T\d\d:\d\d:\d\d\.\d{3}Z \([0-9a-f-]{36}\) \S")
+_MESSAGE_CHARS = 1024 + len(" [TRUNCATED]")
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[Request]:
+    """The requests of a set in which every outcome happens."""
+    shape = shape_of(0.1)
+    return list(plan(shape, 0, shape.blocks))
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, and no program but ours and the C floor."""
+    monkeypatch.setenv("APIGW_DOCTOR_BENCH_CACHE", str(tmp_path))
+    return tmp_path
+
+
+def test_a_set_has_the_number_of_requests_and_failures_that_it_promises(requests: list[Request]) -> None:
+    """16,000 requests at a tenth of a GB, about 2 % of them failed, of every kind some."""
+    outcomes = Counter(request.outcome.name for request in requests)
+    assert len(requests) == 16_000
+    assert 0.017 < sum(request.outcome.failed for request in requests) / len(requests) < 0.023
+    assert set(outcomes) == {*(outcome.name for outcome in OUTCOMES), "fine"}
+    assert len({request.id for request in requests}) == len({request.lambda_id for request in requests}) == 16_000
+
+
+def test_an_event_begins_with_time_and_id_and_is_cut_as_the_gateway_cuts(requests: list[Request]) -> None:
+    """Messages have at most 1,024 characters; only bodies go on over lines of their own."""
+    for request in requests[:500]:
+        text = "".join(chunk for _, chunk in execution_chunks(request))
+        for message in re.split(r"\n(?=2026-)", text.rstrip("\n")):
+            assert _EVENT.match(message)
+            assert len(message) - len("2026-03-01T10:00:00.250Z ") <= _MESSAGE_CHARS
+            assert "\n" not in message or " body " in message
+
+
+def test_the_traps_are_there(requests: list[Request]) -> None:
+    """Bodies quote the gateway's words, and some are printed over several lines."""
+    text = "".join(chunk for request in requests[:500] for _, chunk in execution_chunks(request))
+    assert "Integration latency: 31000 ms" in text
+    assert re.search(r"^(?!2026).*Method completed with status: 500", text, re.MULTILINE)
+
+
+def test_rows_of_the_access_log_are_json_where_the_truth_says_so(requests: list[Request]) -> None:
+    """The others have a doubled quote or an unquoted hyphen."""
+    broken = 0
+    for request in requests:
+        line = access_line(request)
+        try:
+            json.loads(line)
+        except ValueError:
+            broken += 1
+            assert not is_json(request)
+            assert '""' in line or '"integrationLatency": -' in line
+        else:
+            assert is_json(request)
+    assert broken
+
+
+def test_a_set_is_made_again_byte_by_byte(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The truth and every file are the same in two makings."""
+    first = make_set(0.01)
+    monkeypatch.setenv("APIGW_DOCTOR_BENCH_CACHE", str(cache / "again"))
+    again = make_set(0.01)
+    names = [path.relative_to(first) for path in first.rglob("*") if path.is_file()]
+    assert names
+    assert all((first / name).read_bytes() == (again / name).read_bytes() for name in names)
+
+
+def test_all_forms_hold_the_same_events(cache: Path) -> None:
+    """A container changes nothing in times and messages."""
+    plain = next((make_set(0.01) / "execution").rglob("*.log"))
+    with plain.open("rb") as file:
+        expected = list(events(file))
+    relative = plain.relative_to(make_set(0.01))
+    packed = make_set(0.01, "gzip") / f"{relative}.gz"
+    assert gzip.decompress(packed.read_bytes()) == plain.read_bytes()
+    printed = json.loads((make_set(0.01, "filter-log-events") / f"{relative}.json").read_text())
+    assert [(event["timestamp"], event["message"]) for event in printed["events"]] == expected
+    lines = (make_set(0.01, "json-lines") / f"{relative}.jsonl").read_text().splitlines()
+    assert [(row["timestamp"], row["message"]) for row in map(json.loads, lines)] == expected
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
+@pytest.mark.parametrize("only", ["ours plain", "C floor"])
+def test_the_harness_measures_and_checks(cache: Path, only: str) -> None:
+    """The smallest set end to end: our verdicts and the counts of the floor are those of the truth."""
+    assert main(["--quick", "--only", only]) == 0
+    assert Truth.load(cache / "v1" / "0.01").totals["requests"] == 1_600
