@@ -4,7 +4,8 @@ A frame that is damaged gives what it has before the damage and a `Cut`; reading
 behind its start that really decompresses, so that nothing whole is lost. A file that ends inside a frame
 gives all of it that can be had and a `Cut`.
 
-ISA-L inflates gzip in a fifth of zlib's time; where it is not installed, zlib does it.
+ISA-L inflates gzip in half of zlib's time and a fifth of that of `gzip -dc`; where it is not installed, zlib
+does it.
 """
 
 import zlib
@@ -83,7 +84,7 @@ def zstd() -> Kind:
     context = zstandard.ZstdDecompressor()
     new: Callable[[], Any] = context.decompressobj
     # The steps are small as their output has no limit of its own; a block of a frame is up to 128 KB.
-    return Kind(ZSTD, new, (zstandard.ZstdError,), step=1 << 13, limited=False, trial=1 << 18)
+    return Kind(ZSTD, new, (zstandard.ZstdError,), step=1 << 12, limited=False, trial=1 << 18)
 
 
 def decompressed(raw: BinaryIO, kind: Kind, size: int) -> Iterator[bytes | Cut]:
@@ -99,8 +100,13 @@ def decompressed(raw: BinaryIO, kind: Kind, size: int) -> Iterator[bytes | Cut]:
         if start is None:
             yield Cut(0, end.fault)
         else:
-            missing = max(start - end.at, 0)
-            yield Cut(0, f"the compressed data is damaged; {missing:,} bytes of it were passed over", resumed=True)
+            yield Cut(0, _passed_over(max(start - end.at, 0)), resumed=True)
+
+
+def _passed_over(count: int) -> str:
+    """A damage is found some way behind it: what came out in between may be anything."""
+    passed = f"{count:,} bytes of it were passed over, and " if count else ""
+    return f"the compressed data is damaged here; {passed}the lines just before may be wrong"
 
 
 def _frame(raw: BinaryIO, kind: Kind, start: int, size: int) -> Generator[bytes, None, _End]:
