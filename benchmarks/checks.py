@@ -50,8 +50,16 @@ def check_access_query(output: Path, truth: Truth) -> str:
 
 def check_failed_count(output: Path, truth: Truth) -> str:
     """Lines `file:count` of grep; the sum is the number of failed requests."""
-    counts = [int(line.rpartition(":")[2]) for line in output.read_text().splitlines()]
-    return _differences({"failed": sum(counts)}, truth.totals)
+    return _differences({"failed": _sum_of_counts(output)}, truth.totals)
+
+
+def check_line_count(output: Path, truth: Truth) -> str:
+    """The same for all lines that tell something."""
+    return _differences({"telling_lines": _sum_of_counts(output)}, truth.totals)
+
+
+def _sum_of_counts(output: Path) -> int:
+    return sum(int(line.rpartition(":")[2]) for line in output.read_text().splitlines())
 
 
 def check_status_table(output: Path, truth: Truth) -> str:

@@ -48,6 +48,22 @@ def execution_chunks(request: Request) -> list[Chunk]:
     return chunks
 
 
+#: How the lines begin that a search by hand would pick: what each says about a request.
+TELLING = (
+    r"\) (Extended Request Id|HTTP Method|Sending request to|Received response|Execution failed"
+    r"|Lambda (execution|invocation) failed|Method completed|AWS Integration|X-ray Tracing)"
+)
+
+
+def telling_lines(request: Request) -> int:
+    """How many of them a request has."""
+    outcome = request.outcome
+    if not outcome.called:
+        return 2
+    called = 6 + (outcome.answered and request.route.is_lambda)
+    return called + {"killed": 1, "malformed": 1, "throttled": 2}.get(outcome.name, 0)
+
+
 def extended_id(request: Request) -> str:
     """The extended request id."""
     return urlsafe_b64encode((request.dice & (1 << 88) - 1).to_bytes(11)).decode()

@@ -20,7 +20,7 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks.access import access_line, is_json
-from benchmarks.execution import execution_chunks, group_name
+from benchmarks.execution import execution_chunks, group_name, telling_lines
 from benchmarks.forms import FORMS, convert
 from benchmarks.functions import Fleet
 from benchmarks.plan import (
@@ -184,6 +184,7 @@ def _count(sums: Sums, request: Request) -> None:
     total["failed"] += outcome.failed
     total["near_limit"] += outcome.near_limit
     total["invocations"] += request.invoked
+    total["telling_lines"] += telling_lines(request)
     total["status_sum"] += outcome.status
     total["integration_ms_sum"] += request.integration_ms if answered else 0
     total["access_valid"] += is_json(request)

@@ -37,12 +37,16 @@ class Choice:
 
     sizes: tuple[float, ...]
     forms: tuple[str, ...]
-    only: str
+    only: tuple[str, ...]
     rounds: int | None
 
     def forms_of(self, size_gb: float) -> tuple[str, ...]:
         """The forms in which a size is generated."""
         return tuple(form for form in self.forms if size_gb <= _ALL_FORMS_GB or form == "plain")
+
+    def wants(self, name: str) -> bool:
+        """The tool is among those that were asked for."""
+        return not self.only or any(text in name for text in self.only)
 
     def tools_of(self, size_gb: float) -> list[Tool]:
         """The tools for a size."""
@@ -51,7 +55,7 @@ class Choice:
         return [
             tool
             for tool in TOOLS
-            if tool.form in wanted and size_gb <= tool.largest_gb and self.only in f"{tool.name} {tool.form}"
+            if tool.form in wanted and size_gb <= tool.largest_gb and self.wants(f"{tool.name} {tool.form}")
         ]
 
 
@@ -77,7 +81,7 @@ class Bench:
 
     def small(self) -> None:
         """What does not depend on a set: start-up, and a paste."""
-        if self.choice.only and self.choice.only not in OURS:
+        if not self.choice.wants(OURS):
             return
         paste = _paste(make_set(0.01))
         for _ in range(_SMALL_RUNS):
@@ -98,7 +102,7 @@ class Bench:
 
     def _second_run(self, size: float) -> None:
         """The same answer from a case file, where the tool can keep one."""
-        if size > _ALL_FORMS_GB or self.choice.only not in f"{OURS} plain":
+        if size > _ALL_FORMS_GB or not self.choice.wants(f"{OURS} plain"):
             return
         key = (SECOND_RUN, "", size)
         help_text = subprocess.run(
@@ -179,7 +183,7 @@ def _choice(arguments: list[str] | None) -> tuple[Choice, str]:
     parser.add_argument("--full", action="store_true", help="10 GB plain, made and deleted, beside 0.1 GB")
     parser.add_argument("--sizes", type=float, nargs="+", metavar="GB")
     parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
-    parser.add_argument("--only", default="", metavar="TEXT", help="only tools whose name or form contains this")
+    parser.add_argument("--only", nargs="+", default=[], metavar="TEXT", help="tools whose name and form contain one")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--no-page", action="store_true", help="print the tables and leave the page as it is")
     options = parser.parse_args(arguments)
@@ -189,7 +193,7 @@ def _choice(arguments: list[str] | None) -> tuple[Choice, str]:
     forms = ["plain"] if options.full else options.forms
     partial = options.sizes or options.quick or options.only or options.no_page or options.forms != list(FORMS)
     section = "" if partial else "bench-full" if options.full else "bench"
-    return Choice(tuple(sizes), tuple(forms), options.only, options.rounds), section
+    return Choice(tuple(sizes), tuple(forms), tuple(options.only), options.rounds), section
 
 
 def _failures(results: Results) -> Iterator[str]:

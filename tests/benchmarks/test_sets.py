@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmarks.access import access_line, is_json
 from benchmarks.checks import Truth
-from benchmarks.execution import execution_chunks
+from benchmarks.execution import TELLING, execution_chunks, telling_lines
 from benchmarks.forms import events
 from benchmarks.generate import make_set
 from benchmarks.plan import OUTCOMES, Request, plan, shape_of
@@ -51,6 +51,13 @@ def test_an_event_begins_with_time_and_id_and_is_cut_as_the_gateway_cuts(request
             assert _EVENT.match(message)
             assert len(message) - len("2026-03-01T10:00:00.250Z ") <= _MESSAGE_CHARS
             assert "\n" not in message or " body " in message
+
+
+def test_the_telling_lines_are_counted_right(requests: list[Request]) -> None:
+    """A search for them finds as many as the truth says, in every kind of outcome."""
+    for request in requests[:4000]:
+        text = "".join(chunk for _, chunk in execution_chunks(request))
+        assert len(re.findall(TELLING, text)) == telling_lines(request)
 
 
 def test_the_traps_are_there(requests: list[Request]) -> None:
