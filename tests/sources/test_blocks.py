@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from apigw_doctor.sources import blocks, frames
+from apigw_doctor.sources.collect import collect
 from apigw_doctor.sources.notices import MAX_LINE_BYTES
 from apigw_doctor.sources.reading import (
     Cut,
@@ -35,6 +36,9 @@ CONTENTS = st.builds(lambda lines, end: b"\n".join(lines) + end, LINES, st.sampl
 SIZES = st.integers(1, 50)
 #: Lines that a deflater cannot shrink to nothing.
 MEMBERS = st.lists(st.integers(0, 400), min_size=1, max_size=6)
+
+
+UUID = "c0ffee00-0000-4000-8000-00000000000"
 
 
 def packed(data: bytes) -> bytes:
@@ -223,6 +227,19 @@ def test_a_file_that_was_cut_short_gives_all_it_has(pack: Callable[[bytes], byte
 def test_rubbish_behind_the_last_member_is_said() -> None:
     found = list(read_lines(of(gzip.compress(b"one\n") + b"rubbish")))
     assert [type(item) for item in found] == [Line, Cut]
+
+
+def test_a_damage_is_a_gap_in_the_evidence_and_the_requests_behind_it_are_read(tmp_path: Path) -> None:
+    """The answer is given, with exit status 3."""
+    parts = [
+        bytearray(gzip.compress(f"2026-03-01T10:00:0{n}.100Z ({UUID}{n}) Method completed with status: 504\n".encode()))
+        for n in range(3)
+    ]
+    parts[1][20:60] = bytes(40)
+    (tmp_path / "execution.log.gz").write_bytes(b"".join(parts))
+    evidence = collect((str(tmp_path),))
+    assert [row.request_id for row in evidence.requests] == [f"{UUID}0", f"{UUID}2"]
+    assert ["data is damaged here" in gap.reason for gap in evidence.gaps] == [True]
 
 
 # long lines
