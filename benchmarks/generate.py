@@ -7,7 +7,6 @@ bytes come out every time; a set that lies there already is taken as it is.
 
 import argparse
 import json
-import math
 import os
 import shutil
 import sys
@@ -96,7 +95,7 @@ def _summary(shape: Shape, parts: Iterable[tuple[Sums, Latencies]], plain: Path)
         for name, values in more.items():
             latencies.setdefault(name, []).extend(values)
     total["totals"]["bins"] = len(latencies)
-    total["totals"]["p99_sum"] = sum(sorted(found)[math.ceil(len(found) * 0.99) - 1] for found in latencies.values())
+    total["totals"]["p99_sum"] = sum(sorted(found)[-(-99 * len(found) // 100) - 1] for found in latencies.values())
     size = {
         folder.name: sum(f.stat().st_size for f in folder.rglob("*.*") if f.is_file()) for folder in plain.iterdir()
     }

@@ -69,15 +69,20 @@ class Bench:
     def sets(self) -> None:
         """All sizes, one after the other."""
         for size in self.choice.sizes:
-            for form in self.choice.forms_of(size):
-                start = perf_counter()
-                _warm(make_set(size, form))
-                _say(f"{size:g} GB {form}: there after {perf_counter() - start:.0f} s")
-            _compile_floor()
-            self._rounds(size)
-            self._second_run(size)
-            if size > _ALL_FORMS_GB:
-                drop_set(size)
+            try:
+                self._one_size(size)
+            finally:
+                if size > _ALL_FORMS_GB:
+                    drop_set(size)
+
+    def _one_size(self, size: float) -> None:
+        for form in self.choice.forms_of(size):
+            start = perf_counter()
+            _warm(make_set(size, form))
+            _say(f"{size:g} GB {form}: there after {perf_counter() - start:.0f} s")
+        _compile_floor()
+        self._rounds(size)
+        self._second_run(size)
 
     def small(self) -> None:
         """What does not depend on a set: start-up, and a paste."""

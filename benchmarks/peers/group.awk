@@ -1,7 +1,7 @@
 # One row per request from the telling lines of execution logs, nothing more: what an engineer types when the console
 # is too slow. Fields: time, (request id), words.
 
-{ id = substr($2, 2, 36); if (!(id in first)) first[id] = $1; last[id] = $1 }
+{ id = substr($2, 2, 36); if (!(id in first) || $1 < first[id]) first[id] = $1; if ($1 > last[id]) last[id] = $1 }
 $3 == "HTTP"                             { route[id] = $5 $8 }
 $3 == "Sending"                          { sent[id] = $1 }
 $3 == "Received"                         { latency[id] = $(NF - 1) }

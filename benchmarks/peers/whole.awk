@@ -38,7 +38,7 @@ $2 == "REPORT" {
     next
 }
 $2 !~ /^\(/                              { next }
-{ id = substr($2, 2, 36); if (!(id in first)) first[id] = $1 }
+{ id = substr($2, 2, 36); if (!(id in first) || $1 < first[id]) first[id] = $1 }
 $3 == "HTTP"                             { route[id] = $5 $8 }
 $3 == "Sending"                          { sent[id] = $1 }
 $3 == "Received"                         { latency[id] = $(NF - 1) }
