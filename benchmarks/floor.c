@@ -21,8 +21,8 @@ enum { ID = 36, STAMP = 24, ID_AT = 26, MESSAGE = 64, KINDS = 64 };
 
 typedef struct {
     char id[ID];
-    char extended[16], method_and_route[64], stage[32], client_ip[40], user_agent[120];
-    char trace[35], lambda_id[ID], endpoint[160], failure[160], body[200];
+    char extended[16], method_and_route[48], stage[32], client_ip[16], user_agent[64];
+    char trace[35], lambda_id[ID], endpoint[128], failure[96], body[80];
     int64_t first_at, last_at, started_at, sent_at, received_at, failed_at, completed_at;
     int64_t authorizer_started_at, authorizer_completed_at;
     int status, received_status, integration_ms, function_error, completed_well, info, traced;
