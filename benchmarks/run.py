@@ -5,6 +5,7 @@ checked against the truth of its set. The tables are printed and, except for the
 """
 
 import argparse
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -148,6 +149,8 @@ def _checked(check: Check, output: Path, truth: Truth) -> str:
 
 
 def _compile_floor() -> None:
+    if shutil.which("gcc") is None:
+        return
     source = Path(__file__).with_name("floor.c")
     target = floor_program(set_folder(0.01).parent)
     subprocess.run(["gcc", "-O2", "-o", str(target), str(source)], check=True)

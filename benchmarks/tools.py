@@ -134,7 +134,7 @@ DUCKDB = "DuckDB read_json, written by hand"
 
 TOOLS = (
     Tool(OURS, "plain", _ours, check_verdicts, exit_status=_FAILED_REQUESTS),
-    Tool(FLOOR, "plain", _floor, check_counts),
+    Tool(FLOOR, "plain", _floor, check_counts, "gcc"),
     Tool("rg -c, one literal", "plain", _grep("rg", "-c", "-F", _FAILED), check_failed_count, "rg"),
     Tool("rg -c, the line kinds", "plain", _grep("rg", "-c", TELLING), check_line_count, "rg"),
     Tool("grep -c, one literal", "plain", _grep("grep", "-rcF", _FAILED), check_failed_count),

@@ -1,9 +1,11 @@
 """The reference sets of the benchmarks: always the same, true to their truth, and the harness around them works."""
 
+import doctest
 import gzip
 import json
 import re
 import shutil
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from benchmarks.checks import Truth
 from benchmarks.execution import TELLING, execution_chunks, telling_lines
 from benchmarks.forms import events
 from benchmarks.generate import make_set
+from benchmarks.measure import measure, quoted
 from benchmarks.plan import OUTCOMES, Request, plan, shape_of
 from benchmarks.run import main
+
+from benchmarks import plan as plan_module
 
 _EVENT = re.compile(r"2026-03-01T\d\d:\d\d:\d\d\.\d{3}Z \([0-9a-f-]{36}\) \S")
 _MESSAGE_CHARS = 1024 + len(" [TRUNCATED]")
@@ -105,6 +110,20 @@ def test_all_forms_hold_the_same_events(cache: Path) -> None:
     assert [(event["timestamp"], event["message"]) for event in printed["events"]] == expected
     lines = (make_set(0.01, "json-lines") / f"{relative}.jsonl").read_text().splitlines()
     assert [(row["timestamp"], row["message"]) for row in map(json.loads, lines)] == expected
+
+
+def test_memory_and_time_of_all_processes_are_measured(tmp_path: Path) -> None:
+    """A child's memory counts, and the exit status is that of the command."""
+    hold = "import time; held = bytearray(60_000_000); time.sleep(0.3)"
+    found = measure(f"{quoted(sys.executable, '-c', hold)}; exit 3", tmp_path / "out")
+    assert found.exit_status == 3
+    assert found.wall_s >= 0.3
+    assert 55 < found.peak_mb < 150
+
+
+def test_the_examples_in_the_plan_hold() -> None:
+    """The docstrings of the plan are run."""
+    assert doctest.testmod(plan_module).failed == 0
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
