@@ -23,6 +23,7 @@ BEFORE_MS, AFTER_MS = 250.0, 2000.0
 END_WITHIN_MS = 250.0
 _SKEW_WORTH_MS = 250.0
 _COVER_MARGIN_MS = 60_000.0
+_NO_BOUND = float("inf")
 
 
 #: Words of an event that no API Gateway sent: a schedule, a queue, a stream, a warmer.
@@ -135,13 +136,11 @@ class Joiner:
 
     def _fitting(self, request: GatewayRequest, clocks: Clocks) -> list[LambdaInvocation]:
         """Free invocations that fit, looked for around the request's arrival only."""
-        arrived = _arrival(request, clocks)
-        if arrived is None:
+        bounds = begin_bounds(request, clocks)
+        if bounds is None:
             return []
         skew = self.skew_ms or 0.0
-        low = bisect_left(self._begins, arrived - BEFORE_MS + skew)
-        high = bisect_right(self._begins, _latest(request, clocks, arrived) + skew)
-        near = self._by_begin[low:high]
+        near = self._by_begin[bisect_left(self._begins, bounds[0] + skew) : bisect_right(self._begins, bounds[1] + skew)]
         return [row for row in near if row.request_id not in self._taken and self._fits(row, request, clocks)]
 
     def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
@@ -157,16 +156,11 @@ class Joiner:
         return self._end_agrees(row, request, clocks)
 
     def _end_agrees(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
-        ended, cut = row.finished_at, clocks.cut_at
-        if ended is None or cut is None:
+        ended = row.finished_at
+        if ended is None or clocks.cut_at is None:
             return clocks.boundary is Boundary.INTEGRATION_TIMEOUT or ended is not None
-        ended -= self.skew_ms or 0.0
-        slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
-        if clocks.boundary in (Boundary.INTEGRATION_TIMEOUT, Boundary.UNKNOWN, Boundary.CLIENT_TIMEOUT):
-            return ended >= cut - END_WITHIN_MS or (
-                clocks.boundary is Boundary.UNKNOWN and abs(cut - ended) <= END_WITHIN_MS + slack
-            )
-        return -END_WITHIN_MS - slack <= cut - ended <= END_WITHIN_MS + slack
+        low, high = end_bounds(request, clocks)
+        return low <= ended - (self.skew_ms or 0.0) <= high
 
     def _same_function(self, row: LambdaInvocation, request: GatewayRequest) -> bool:
         if row.function is not None and request.function is not None:
@@ -186,10 +180,29 @@ class Joiner:
         )
 
 
-def _latest(request: GatewayRequest, clocks: Clocks, arrived: float) -> float:
-    """The last moment at which the request's invocation may begin."""
-    slack = request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
-    return arrived + AFTER_MS + (clocks.authorizer_ms or 0.0) + slack
+def begin_bounds(request: GatewayRequest, clocks: Clocks) -> tuple[float, float] | None:
+    """First and last moment at which the request's invocation may begin; None when its arrival is not known."""
+    arrived = _arrival(request, clocks)
+    if arrived is None:
+        return None
+    return arrived - BEFORE_MS, arrived + AFTER_MS + (clocks.authorizer_ms or 0.0) + _slack_ms(request)
+
+
+def end_bounds(request: GatewayRequest, clocks: Clocks) -> tuple[float, float]:
+    """First and last moment at which the request's invocation may end."""
+    cut, slack = clocks.cut_at, _slack_ms(request)
+    if cut is None:
+        return -_NO_BOUND, _NO_BOUND
+    if clocks.boundary is Boundary.UNKNOWN:
+        return cut - END_WITHIN_MS - slack, _NO_BOUND
+    if clocks.boundary in (Boundary.INTEGRATION_TIMEOUT, Boundary.CLIENT_TIMEOUT):
+        return cut - END_WITHIN_MS, _NO_BOUND
+    return cut - END_WITHIN_MS - slack, cut + END_WITHIN_MS + slack
+
+
+def _slack_ms(request: GatewayRequest) -> float:
+    """How coarse the request's times are, where they are no exact milliseconds."""
+    return request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
 
 
 def _spans(rows: list[LambdaInvocation]) -> dict[str | None, tuple[float, float]]:

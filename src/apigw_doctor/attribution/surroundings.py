@@ -19,7 +19,9 @@ from apigw_doctor.model.terms import Outcome
 
 #: An invocation that took this share of another's time counts as slow beside it.
 _SLOW_SHARE = 0.5
-_STALL_SHARE = 0.5
+STALL_SHARE = 0.5
+#: A shorter silence at the end of an invocation says nothing.
+SILENT_FROM_MS = 1000.0
 _NEXT = 3
 #: Requests that arrive together begin within this time of one another.
 _SOON_MS = 500.0
@@ -177,7 +179,7 @@ def _always_silent(rows: list[LambdaInvocation]) -> bool:
         for row in rows
         if (tail := after_last_line_ms(row)) is not None and row.duration_ms
     ]
-    return len(tails) >= 2 and all(tail > 1000.0 and tail > _STALL_SHARE * duration for tail, duration in tails)
+    return len(tails) >= 2 and all(tail > SILENT_FROM_MS and tail > STALL_SHARE * duration for tail, duration in tails)
 
 
 def _well(row: LambdaInvocation) -> bool:
@@ -231,7 +233,7 @@ def _slow(row: LambdaInvocation, beside: LambdaInvocation) -> bool:
 
 def _targets(found: Surroundings, function: _Function, own: LambdaInvocation, silence: Silence) -> Surroundings:
     """Count calls of other invocations, to the same target and to others, that returned or stalled."""
-    enough = _STALL_SHARE * silence.duration_ms
+    enough = STALL_SHARE * silence.duration_ms
     same = function.calls.get(shape(silence.last_line), [])
     returned = bisect_left(same, enough)
     # The silence's own line is among the stalled ones when it names a call.

@@ -20,7 +20,7 @@ from apigw_doctor.evidence.tables import (
 from apigw_doctor.model.ids import UUID
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 
-_BEFORE_MS, _AFTER_MS = 1000.0, 2500.0
+BEFORE_MS, AFTER_MS = 1000.0, 2500.0
 _FAILED = 500
 _CLIENT_CLOSED = 460
 
@@ -137,7 +137,7 @@ class _Index:
 
 
 def _near(row: GatewayRequest, begin: float) -> bool:
-    return row.arrived_at is not None and -_BEFORE_MS <= row.arrived_at - begin <= _AFTER_MS
+    return row.arrived_at is not None and -BEFORE_MS <= row.arrived_at - begin <= AFTER_MS
 
 
 def _longer(row: GatewayRequest, elapsed_ms: float | None) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from apigw_doctor.evidence.crowd import Crowd
+from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.model.terms import ApiType, EvidenceKind, Outcome
 
 
@@ -418,6 +420,9 @@ class Evidence(msgspec.Struct, kw_only=True):
     gaps: list[Gap] = []
     files: list[InputFile] = []
     notes: list[str] = []
+    #: requests and invocations without a row of their own: they went well, and nothing speaks of them
+    traffic: Traffic = msgspec.field(default_factory=Traffic)
+    crowd: Crowd = msgspec.field(default_factory=Crowd)
     #: records without an extended id whose plain id several requests share
     unjoined_records: int = 0
 

@@ -144,6 +144,30 @@ class Traffic:
         return (min(times), max(times)) if times else None
 
 
+def merged(execution: Traffic, access: Traffic) -> Traffic:
+    """Requests of both logs, each once: what both tell of is taken from the execution log."""
+    both = set(execution.ident)
+    told = both.intersection(access.ident)
+    found = execution if len(both) == len(execution) else _without_copies(execution)
+    marks = ACCESS | LATENCY
+    found.marks = array("B", [m | marks if i in told else m for i, m in zip(found.ident, found.marks, strict=True)])
+    rest = access.chosen(ident not in told for ident in access.ident) if told else access
+    if len(set(rest.ident)) < len(rest):
+        rest = _without_copies(rest)
+    found.extend(rest)
+    return found
+
+
+def _without_copies(traffic: Traffic) -> Traffic:
+    """The same event given twice counts once; two requests may share an id, but not the moment too."""
+    known: set[tuple[int, float]] = set()
+    keep = bytearray()
+    for event in zip(traffic.ident, traffic.arrived_at, strict=True):
+        keep.append(event not in known)
+        known.add(event)
+    return traffic.chosen(keep)
+
+
 def extremes(column: "array[float]") -> tuple[float, float] | tuple[()]:
     """Smallest and largest value, unknown ones left out."""
     low = min((value for value in column if value == value), default=None)

@@ -14,7 +14,8 @@ or an unquoted `-` makes a line that is no JSON exactly on the failing rows: tho
 
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from itertools import zip_longest
 
 import msgspec
@@ -118,7 +119,7 @@ _TELLING = frozenset(
         "eventType",
     ]
 )
-_EMPTY = frozenset({"", "-", "(none)", "null", "none", "None"})
+EMPTY = frozenset({"", "-", "(none)", "null", "none", "None"})
 _MAX_LOOSE_CHARS = 100_000
 _MAX_PAIRS_CHARS = 4_000
 _PAIRS_START = re.compile(
@@ -214,6 +215,7 @@ def flatten(value: Mapping[str, object], prefix: str = "", depth: int = 0) -> Co
     return found
 
 
+@lru_cache(maxsize=4096)
 def variable_of(key: str) -> str | None:
     """The `$context` variable that a key's name means, guessed by the names that people use."""
     plain = key.removeprefix("$context.").removeprefix("context.")
@@ -275,16 +277,23 @@ class AccessLog:
                 return self._take(found, at=at, origin=origin, text=line)
         return False
 
-    def _named(self, flat: Context) -> Context:
+    def variables(self, names: Collection[str]) -> dict[str, str]:
+        """Key -> variable, for those keys of a record that mean one."""
         keys: dict[str, str] = {}
         for known in self._formats:
-            if known.keys and len(known.keys.keys() & flat.keys()) * 2 > len(known.keys):
+            if known.keys and len(known.keys.keys() & set(names)) * 2 > len(known.keys):
                 keys = known.keys
+        meant = {name: keys.get(name) or variable_of(name) for name in names}
+        return {name: _SAME.get(variable, variable) for name, variable in meant.items() if variable is not None}
+
+    def formats(self) -> tuple[str, ...]:
+        """The format strings in use."""
+        return tuple(known.text for known in self._formats)
+
+    def _named(self, flat: Context) -> Context:
         found: Context = {}
-        for key, value in flat.items():
-            variable = keys.get(key) or variable_of(key)
-            if variable is not None:
-                _put(found, variable, value)
+        for key, variable in self.variables(flat).items():
+            _put(found, variable, flat[key])
         return found
 
     def _take(self, context: Context, *, at: float | None, origin: str, text: str) -> bool:
@@ -294,7 +303,7 @@ class AccessLog:
             return False
         if len(context.keys() & _TELLING) < (1 if "status" in context else 2):
             return False
-        arrived, exact_ms = _arrival(context, at)
+        arrived, exact_ms = arrival_of(context, at)
         request_id, extended_id = context.get("requestId"), context.get("extendedRequestId")
         if extended_id is None and request_id is not None and UUID.fullmatch(request_id) is None:
             extended_id = request_id  # HTTP and WebSocket APIs: both are the same
@@ -303,7 +312,7 @@ class AccessLog:
         else:
             facts = self._requests.of_record(request_id, extended_id, arrived)
         if facts is not None:
-            _fill(facts, context, arrived, exact_ms)
+            fill(facts, context, arrived, exact_ms)
             cite(facts, origin, text)
         return True
 
@@ -319,11 +328,12 @@ def _is_json(text: str) -> bool:
 def _put(found: Context, variable: str, value: str) -> None:
     value = value.strip()
     variable = _SAME.get(variable, variable)
-    if value not in _EMPTY and variable not in found:
+    if value not in EMPTY and variable not in found:
         found[variable] = value.strip('" ') if variable == "error.message" else value
 
 
-def _arrival(context: Context, at: float | None) -> tuple[float | None, float]:
+def arrival_of(context: Context, at: float | None) -> tuple[float | None, float]:
+    """When the request arrived, and how exact that is, in ms; `at` is the time of the log event."""
     # The event time of an access-log line is the arrival of the request (azul#6284), as is requestTimeEpoch.
     if epoch := _number(context.get("requestTimeEpoch")):
         return from_epoch(epoch), 1.0 if epoch > 1e11 else 1000.0
@@ -346,7 +356,8 @@ def _integer(text: str | None) -> int | None:
     return None if number is None else int(number)
 
 
-def _fill(facts: Facts, context: Context, arrived: float | None, exact_ms: float) -> None:
+def fill(facts: Facts, context: Context, arrived: float | None, exact_ms: float) -> None:
+    """Add what a record tells to what is known of its request."""
     seen(facts, EvidenceKind.ACCESS_LOG)
     if arrived is not None:
         known = facts.get("arrived_at")

@@ -35,7 +35,7 @@ _MESSAGE_KEYS = (
     "data",
 )
 _NESTED_KEYS = ("_source", "attributes", "content", "event", "fields", "result", "record", "jsonPayload", "source")
-_TIME_KEYS = ("@timestamp", "timestamp", "time", "eventTimestamp", "date", "ts", "_time", "datetime")
+TIME_KEYS = ("@timestamp", "timestamp", "time", "eventTimestamp", "date", "ts", "_time", "datetime")
 _GROUP_KEYS = (
     "logGroup",
     "logGroupName",
@@ -228,7 +228,7 @@ def _context(value: dict[str, Any], outer: Wrapped) -> Wrapped:
         group = None
     if group and ":" in group:
         group = group.rpartition(":")[2]
-    time = next((value[key] for key in _TIME_KEYS if value.get(key) is not None), None)
+    time = next((value[key] for key in TIME_KEYS if value.get(key) is not None), None)
     here = Wrapped(
         at=(_time(time) if time is not None else None) or outer.at,
         group=group or outer.group,

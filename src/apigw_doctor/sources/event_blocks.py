@@ -165,8 +165,7 @@ class _Lines:
     def _chunk(self, text: bytes) -> None:
         """A number of whole lines: at once, or by halves."""
         count = text.count(b"\n") + (text[-1:] != b"\n")
-        straight = text[:1] == b"{" and text.count(b"\n{") == count - 1
-        block = self._decode(text, count, self._number) if straight else None
+        block = self._decode(text, count, self._number) if text[:1] == b"{" else None
         if block is not None:
             self._number += count
             self._add(block)

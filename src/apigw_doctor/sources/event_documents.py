@@ -28,7 +28,8 @@ from apigw_doctor.sources.reading import Cut
 SLICE = 1 << 18
 _SMALL_SLICE = 1 << 12
 #: No event, head or tail of a document is larger.
-LIMIT = 1 << 24
+LIMIT = 1 << 23
+_TAIL_LIMIT = 1 << 21
 _HEAD_LIMIT = 1 << 16
 #: Small documents are put together to batches of so many events, and given away in small numbers.
 _ENOUGH = 1000
@@ -174,7 +175,7 @@ class Documents:
     def _wait(self) -> bool:
         """More is needed, unless there is no more, or too much already."""
         size = len(self._text) - self._at
-        if self._final or size > LIMIT:
+        if self._final or size > _TAIL_LIMIT:
             return False
         self._wanted = size + size // 2
         return True
@@ -249,45 +250,62 @@ class Documents:
     # inside the array
 
     def _inside(self) -> bool:
-        cut = self._cut()
-        if cut is not None:
-            end, after = cut
-            block = self._decode(self._text[self._at : end])
-            if block is not None:
-                self._events(block)
-                self._pass(after)
-                self._slice = min(SLICE, 2 * self._slice)
-            else:
-                self._closely(end, after)
-                self._slice = max(_SMALL_SLICE, self._slice // 2)
-            return True
-        size = len(self._text) - self._at
-        if self._final:
-            self._closely(len(self._text), len(self._text))
-            return self._at < len(self._text)
-        if size > LIMIT:
-            self._odd(len(self._text))
-        return False
+        stop = max(self._at, self._beyond) + self._slice
+        if stop > len(self._text) and not self._final:
+            return False
+        cut = self._last_border(max(self._at, self._beyond), stop) if stop <= len(self._text) else None
+        if cut is None:
+            return self._borderless(stop)
+        block = self._decode(self._text[self._at : cut[0]])
+        if block is not None:
+            self._events(block)
+            self._pass(cut[1])
+            self._slice = min(SLICE, 2 * self._slice)
+        else:
+            self._slice = max(_SMALL_SLICE, self._slice // 2)
+            self._good_part(cut[0])
+            self._closely(*(self._last_border(self._at, min(cut[0], self._at + _SMALL_SLICE)) or cut))
+        return True
 
-    def _cut(self) -> tuple[int, int] | None:
-        """The last border in the next slice: where the object before it ends and the one behind it begins."""
-        text, start = self._text, max(self._at, self._beyond)
-        stop = start + self._slice
-        if stop > len(text):
-            return None
-        place = text.rfind(self._border, start, stop)
+    def _last_border(self, start: int, stop: int) -> tuple[int, int] | None:
+        """Where the object before the border ends and the one behind it begins."""
+        place = self._text.rfind(self._border, start, stop)
         while place >= 0:
-            if (match := _BORDER.match(text, place)) is not None:
+            if (match := _BORDER.match(self._text, place)) is not None:
                 return place + 1, match.end()
-            place = text.rfind(self._border, start, place)
+            place = self._text.rfind(self._border, start, place)
         match = None
-        for match in _BORDER.finditer(text, start, stop):  # noqa: B007 - the last one is wanted
+        for match in _BORDER.finditer(self._text, start, stop):  # noqa: B007 - the last one is wanted
             pass
-        match = match or _BORDER.search(text, max(start, stop - 64))
         if match is None:
             return None
         self._border = match[0]
         return match.start() + 1, match.end()
+
+    def _borderless(self, stop: int) -> bool:
+        """A slice with one object or less: the last one of a document, or a large one."""
+        found = elements(self._text[self._at : stop])
+        if found.closing is not None:
+            self._whole(found, self._at, stop)
+        elif stop >= len(self._text):
+            self._closely(len(self._text), len(self._text))
+        elif stop - self._at > LIMIT:
+            self._damaged(stop)
+            self._slice = SLICE
+        else:
+            self._slice *= 4
+        return True
+
+    def _good_part(self, stop: int) -> None:
+        """Take the events before the first thing that is none, by halves."""
+        size = stop - self._at
+        while size > _SMALL_SLICE:
+            size //= 2
+            cut = self._last_border(self._at, self._at + size)
+            block = self._decode(self._text[self._at : cut[0]]) if cut else None
+            if cut is not None and block is not None:
+                self._events(block)
+                self._pass(cut[1])
 
     def _closely(self, stop: int, after: int) -> None:
         """Object by object up to `stop`; stops at the array's end."""

@@ -18,7 +18,7 @@ from apigw_doctor.sources.documents import (
     _GROUP_KEYS,
     _MESSAGE_KEYS,
     _STREAM_KEYS,
-    _TIME_KEYS,
+    TIME_KEYS,
     Wrapped,
     is_system_message,
     unwrap,
@@ -218,7 +218,7 @@ def _unwanted(keys: FlatKeys) -> set[str]:
         found = {*_OTHERS, *_before(_ROW_GROUPS, keys.group), *_before(_ROW_STREAMS, keys.stream)}
         found |= set() if keys.event_id else {"@ptr"}
     else:
-        found = {*_OTHERS, "aws", "attributes", *_before(_MESSAGE_KEYS, keys.message), *_before(_TIME_KEYS, keys.time)}
+        found = {*_OTHERS, "aws", "attributes", *_before(_MESSAGE_KEYS, keys.message), *_before(TIME_KEYS, keys.time)}
         found |= {*_before(_GROUP_KEYS, keys.group), *_before(_STREAM_KEYS, keys.stream), "@message", "@logStream"}
     return found - {keys.message, keys.time, keys.group, keys.stream, keys.event_id}
 
@@ -289,8 +289,8 @@ def _column(items: list[Any], name: str) -> list[Any]:
 
 
 def _bracketed(lines: bytes) -> bytes:
-    """Lines as a list of lists: whatever is not exactly one value a line does not decode, or not to as many."""
-    return b"[[" + lines.removesuffix(b"\n").replace(b"\n", b"],[") + b"]]"
+    """Lines as a list of lists: whatever is not exactly one object a line does not decode, or not to as many."""
+    return b"[[" + lines.replace(b"\n{", b"],[{") + b"]]"
 
 
 def _all_known(texts: list[str], groups: Iterable[str | None]) -> bool:
@@ -318,7 +318,7 @@ def _keys_of(sample: dict[str, Any]) -> FlatKeys | None:
         group, stream, ptr = (key if key in sample else None for key in ("@log", "@logStream", "@ptr"))
         return FlatKeys("@message", "@timestamp", group, stream, ptr, row=True)
     message = next((key for key in _MESSAGE_KEYS if isinstance(sample.get(key), str)), None)
-    time = next((key for key in _TIME_KEYS if sample.get(key) is not None), None)
+    time = next((key for key in TIME_KEYS if sample.get(key) is not None), None)
     group, stream = (
         next((key for key in keys if isinstance(sample.get(key), str)), None) for keys in (_GROUP_KEYS, _STREAM_KEYS)
     )
@@ -343,7 +343,7 @@ def _reads_alike(reader: FlatReader, sample: dict[str, Any]) -> bool:
 
 
 _Filled = Annotated[str, msgspec.Meta(min_length=1)]
-_NOT_IN_ENVELOPES = (*_TIME_KEYS, "type", "aws", "attributes")
+_NOT_IN_ENVELOPES = (*TIME_KEYS, "type", "aws", "attributes")
 #: `{"messageType":"DATA_MESSAGE","logGroup":...,"logStream":...,"logEvents":[...]}`
 _ENVELOPE = msgspec.defstruct(
     "Envelope",

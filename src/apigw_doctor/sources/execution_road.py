@@ -52,7 +52,7 @@ class _Piece(NamedTuple):
 class ExecutionRoad:
     """Reads blocks of one uniform file."""
 
-    def __init__(self, layout: Layout, reader: FileReader, traffic: Traffic, wanted: Wanted, spool: Spool) -> None:
+    def __init__(self, layout: Layout, reader: FileReader, traffic: Traffic, wanted: Wanted, spool: Spool | None) -> None:
         self._reader = reader
         #: reads requests line by line when they have ended, so that `reader` stays where the file is
         self._replay = reader.twin()
@@ -106,7 +106,8 @@ class ExecutionRoad:
         """Settle what is complete, and give requests that are still under way to the line reader."""
         self._settle()
         for key, pieces in (*self._parked.items(), *self._waiting.items()):
-            self._close(key, _numbered(pieces))
+            if not self._end(key, pieces):
+                self._close(key, _numbered(pieces), complete=False)
         self._parked.clear()
         self._waiting.clear()
 
@@ -177,7 +178,7 @@ class ExecutionRoad:
         self._block = []
         if len(self._parked) > _MOST_PARKED:
             for key in list(self._parked)[: _MOST_PARKED // 4]:
-                self._close(key, _numbered(self._parked.pop(key)))
+                self._close(key, _numbered(self._parked.pop(key)), complete=False)
         if len(self._attached) > _MOST_ATTACHED:
             under_way = {
                 piece.number + position
@@ -199,21 +200,23 @@ class ExecutionRoad:
             return True
         if COMPLETED not in course or STARTED not in course:
             return False
-        self._close(key, _numbered(pieces))
+        self._close(key, _numbered(pieces), complete=True)
         return True
 
-    def _close(self, key: bytes, lines: list[tuple[int, bytes]]) -> None:
-        """Give a request's lines to the line reader, and keep what is remarkable."""
+    def _close(self, key: bytes, lines: list[tuple[int, bytes]], *, complete: bool) -> None:
+        """Give a request's lines to the line reader; one that is complete and unremarkable goes into the traffic."""
         whole: list[tuple[int, bytes]] = []
         for number, line in lines:
             whole.append((number, line))
             whole.extend(self._attached.pop(number, ()))
         request_id = key[1:-2].decode()
         self.replay(whole)
-        entries = range(len(self._traffic), len(self._traffic) + self._replay.release(request_id, self._traffic, self._wanted))
-        for entry in entries:
-            if self._traffic.integration_ms[entry] >= self._slow_from:
-                self._spool.add(entry, request_id, whole)
+        before = len(self._traffic)
+        if complete:
+            self._replay.release(request_id, self._traffic, self._wanted)
+        for entry in range(before, len(self._traffic)):
+            if self._traffic.integration_ms[entry] >= self._slow_from and self._spool is not None:
+                self._spool.add(entry, whole)
 
     def replay(self, lines: list[tuple[int, bytes]]) -> None:
         """Read a request line by line, as if the file held nothing else."""
@@ -245,8 +248,8 @@ class ExecutionRoad:
         if self._wanted.asks_for(ident, arrived_at):
             return False
         traffic = self._traffic
-        if integration_ms >= self._slow_from:
-            self._spool.add(len(traffic), request_id, _numbered(pieces))
+        if integration_ms >= self._slow_from and self._spool is not None:
+            self._spool.add(len(traffic), _numbered(pieces))
         marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
         traffic.add(ident, claim, place, arrived_at, ended_at, integration_ms, status, marks)
         return True

@@ -6,8 +6,9 @@ unread. Nothing is held but the requests, the invocations and the document at ha
 """
 
 import re
+from collections.abc import Iterator
 
-from apigw_doctor.evidence.tables import Gap, InputFile, Unread
+from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, Unread
 from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.model.ids import api_from_group, function_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
@@ -72,6 +73,14 @@ class FileReader:
         other._unread, other._kinds, other._zone_ms = self._unread, self._kinds, self._zone_ms
         return other
 
+    def restart(self) -> None:
+        """Go on as if nothing had been read yet."""
+        if self._block is not None:
+            self._give_up_block()
+        self._table, self._half_line, self._time_above = None, None, None
+        self._last, self._last_prefixed, self._pasted_before = Read(""), False, ""
+        self._lambda_stream = (None, None)
+
     def api_and_stage(self) -> tuple[str | None, str | None]:
         """What the input's name tells of the API."""
         return api_from_group(self._group) if self._group is not None else (None, None)
@@ -100,6 +109,18 @@ class FileReader:
         """Read a line that may be anything."""
         self._line(number, decoded(line))
 
+    def counted(self) -> tuple[set[str], dict[str, tuple[int, int]]]:
+        """Kinds of evidence that were met; and of unread lines: reason -> number of the first, how many."""
+        return self._kinds, {reason: (numbers[0], len(numbers)) for reason, numbers in self._unread.items()}
+
+    def requests_met(self) -> int:
+        """How many requests are known by id."""
+        return len(self._payloads.requests)
+
+    def newest(self, count: int) -> list[str]:
+        """Ids of the requests that were met last."""
+        return self._payloads.requests.newest(count)
+
     def release(self, request_id: str, traffic: Traffic, wanted: Wanted) -> int:
         """Enter the requests with this id into the traffic, unless they are remarkable; how many were entered."""
         return self._payloads.requests.release(request_id, traffic, wanted.asks_for)
@@ -125,7 +146,7 @@ class FileReader:
                 self._line(item.number, item.text)
             else:
                 self._trouble(item)
-        self._end()
+        self.end()
         if lines == 0 and not self.problems:
             self.problems.append(f"{name}: the file is empty")
             evidence.unread.append(Unread(origin=name, lines=0, reason="the file is empty"))
@@ -142,15 +163,8 @@ class FileReader:
         self._payloads.zoneless.setdefault(said, []).append(self._source.name)
 
     def _trouble(self, item: TooLong | Cut) -> None:
-        name, evidence = self._source.name, self._payloads.evidence
-        if isinstance(item, TooLong):
-            reason = f"a line of {item.length / 1e6:.0f} MB is no log line; it was passed over"
-            evidence.unread.append(Unread(origin=f"{name}:{item.number}", lines=1, reason=reason))
-            self.problems.append(f"{name}:{item.number}: {reason}")
-            return
-        reason = f"{item.reason} (after {item.lines} lines)"
-        evidence.gaps.append(Gap(origin=name, reason=reason, remedy="copy or export the file again"))
-        self.problems.append(f"{name}: {reason}")
+        number = item.number if isinstance(item, TooLong) else item.lines
+        self.problems.extend(notice_of(self._source.name, number, item, self._payloads.evidence))
 
     def _read_yaml(self) -> bool:
         text = "\n".join(item.text for item in read_lines(self._source) if isinstance(item, Line))
@@ -510,11 +524,24 @@ class FileReader:
     def _count_unread(self, number: int, reason: str) -> None:
         self._unread.setdefault(reason, []).append(number)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Nothing more comes."""
         self._give_up_block()
         if self._table is not None:
             self._rows(self._table.end())
         self._payloads.replies(self._transcript)
+
+
+def notice_of(name: str, number: int, item: TooLong | Cut, evidence: Evidence) -> Iterator[str]:
+    """Note what was wrong with an input at or after this line, and say so in a sentence."""
+    if isinstance(item, TooLong):
+        reason = f"a line of {item.length / 1e6:.0f} MB is no log line; it was passed over"
+        evidence.unread.append(Unread(origin=f"{name}:{number}", lines=1, reason=reason))
+        yield f"{name}:{number}: {reason}"
+    else:
+        reason = f"{item.reason} (after {number} lines)"
+        evidence.gaps.append(Gap(origin=name, reason=reason, remedy="copy or export the file again"))
+        yield f"{name}: {reason}"
 
 
 def decoded(line: bytes) -> str:

@@ -6,14 +6,15 @@ by its plain id. Facts are plain dicts with the field names of `GatewayRequest` 
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from apigw_doctor.attribution.unremarkable import note, unremarkable
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
 from apigw_doctor.evidence.traffic import Traffic, id64
 from apigw_doctor.model.ids import function_from_uri
-from apigw_doctor.model.terms import EvidenceKind
+from apigw_doctor.model.terms import ApiType, EvidenceKind
 
 Facts = dict[str, Any]
 
@@ -89,6 +90,52 @@ class Requests:
                 del self._by_plain[request_id]
         return released
 
+    def __len__(self) -> int:
+        return len(self._by_plain)
+
+    def newest(self, count: int) -> list[str]:
+        """Plain ids of the requests that were met last."""
+        return list(islice(reversed(self._by_plain), count))
+
+    def idents(self) -> Iterator[int]:
+        """`id64` of every request that is known by id."""
+        return (id64(request_id) for request_id in self._by_plain)
+
+    def drop_fragments(self, traffic: Traffic) -> None:
+        """Forget stray lines of requests that are in the traffic already."""
+        stray = {
+            id64(request_id): request_id
+            for request_id, instances in self._by_plain.items()
+            if all("status" not in facts and not facts.get("failures") for facts in instances)
+        }
+        if not stray:
+            return
+        for ident in set(stray).intersection(traffic.ident):
+            del self._by_plain[stray[ident]]
+
+    def parts(self) -> list[Facts]:
+        """All facts as they are, to be joined to those of other readings."""
+        return [facts for instances in self._by_plain.values() for facts in instances] + list(self._anonymous.values())
+
+    def adopt(self, parts: list[Facts]) -> None:
+        """Join facts from another reading: of other inputs, or of another part of the same one."""
+        for part in parts:
+            if "key" in part:
+                merge(self.anonymous(part["key"]), part)
+                continue
+            plain, extended = part.get("request_id", ""), part.get("extended_request_id")
+            known = self._by_extended.get(extended) if extended is not None else None
+            if known is None:
+                fitting = [facts for facts in self._by_plain.get(plain, []) if _may_be_one(facts, part)]
+                known = fitting[-1] if fitting else None
+            if known is None:
+                self._by_plain.setdefault(plain, []).append(part)
+                known = part
+            else:
+                merge(known, part)
+            if known.get("extended_request_id") is not None:
+                self._by_extended[known["extended_request_id"]] = known
+
     def anonymous(self, key: str) -> Facts:
         """A request without any id, by a key made of its content (so that a second copy adds nothing)."""
         return self._anonymous.setdefault(key, {"key": key})
@@ -99,9 +146,9 @@ class Requests:
         for plain, instances in self._by_plain.items():
             for number, facts in enumerate(instances):
                 facts.setdefault("key", facts.get("extended_request_id") or f"{plain}#{number}")
-                rows.append(_row(facts))
+                rows.append(row_of(facts))
                 facts.clear()  # the row has it all
-        rows.extend(_row(facts) for facts in self._anonymous.values() if len(facts) > 1)
+        rows.extend(row_of(facts) for facts in self._anonymous.values() if len(facts) > 1)
         return rows
 
     def _new(self, request_id: str) -> Facts:
@@ -149,10 +196,59 @@ def cite(facts: Facts, origin: str, text: str) -> None:
         cites.append(Cite(origin=origin, text=short))
 
 
+_EARLIEST = frozenset(
+    ("first_line_at", "log_first_at", "started_at", "authorizer_started_at", "failed_at")
+)
+_LATEST = frozenset(("last_line_at", "received_at", "completed_at", "sending_at", "authorizer_completed_at"))
+_EITHER = frozenset(
+    ("saw_info", "saw_trace", "completed_well", "function_error", "test_invoke", "error_frame", "was_sent")
+)
+
+
+def merge(facts: Facts, other: Facts) -> None:
+    """Join what two readings know of one request; the order of readings decides only between equal claims."""
+    _merge_arrival(facts, other)
+    for field, value in other.items():
+        if field in _EARLIEST:
+            earliest(facts, field, value)
+        elif field in _LATEST:
+            latest(facts, field, value)
+        elif field in _EITHER:
+            facts[field] = facts.get(field) or value
+        elif field in ("sends", "uris"):
+            facts[field] = [*facts.get(field, ()), *value]
+        elif field == "failures":
+            facts[field] = facts.get(field, set()) | value
+        elif field == "sources":
+            for kind in value:
+                seen(facts, kind)
+        elif field == "cites":
+            for item in value:
+                cite(facts, item.origin, item.text)
+        elif field == "api_type":
+            facts[field] = value if facts.get(field) in (None, ApiType.UNKNOWN) else facts[field]
+        elif field not in ("arrived_at", "arrived_within_ms"):
+            first(facts, field, value)
+
+
+def _merge_arrival(facts: Facts, other: Facts) -> None:
+    """The more exact arrival counts."""
+    at, within = other.get("arrived_at"), other.get("arrived_within_ms", 1.0)
+    if at is not None and (facts.get("arrived_at") is None or within < facts.get("arrived_within_ms", 1.0)):
+        facts["arrived_at"], facts["arrived_within_ms"] = at, within
+
+
+def _may_be_one(facts: Facts, part: Facts) -> bool:
+    """Both could be of one request: no two extended ids, and no long time between."""
+    ids = {item for item in (facts.get("extended_request_id"), part.get("extended_request_id")) if item is not None}
+    times = [part[field] for field in ("arrived_at", "first_line_at", "completed_at") if part.get(field) is not None]
+    return len(ids) < 2 and _same_time(facts, times[0] if times else None)
+
+
 def _released(facts: Facts, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> bool:
     if "status" not in facts:
         return False
-    row = _row(dict(facts, key=""))
+    row = row_of(dict(facts, key=""))
     if not unremarkable(row) or asked_for(id64(row.request_id or row.extended_request_id or ""), row.arrived_at):
         return False
     note(traffic, row)
@@ -185,7 +281,8 @@ def _settle(facts: Facts) -> None:
     first(facts, "service_status" if facts.get("function") else "integration_status", status)
 
 
-def _row(facts: Facts) -> GatewayRequest:
+def row_of(facts: Facts) -> GatewayRequest:
+    """The finished row; what only all lines together tell is decided here."""
     _settle(facts)
     values = {field: value for field, value in facts.items() if field in _FIELDS}
     values["cites"] = tuple(facts.get("cites", ()))

@@ -9,9 +9,9 @@ import msgspec
 
 
 class Slow(msgspec.Struct, frozen=True, array_like=True):
-    """One request: its id and its lines with their numbers."""
+    """One request: which stretch of the assignment it stood in, and its lines with their numbers."""
 
-    request_id: str
+    stretch: int
     lines: list[tuple[int, bytes]]
 
 
@@ -23,14 +23,16 @@ class Spool:
         #: number of the request in the traffic, and where its entry stands
         self.entries = array("Q")
         self.offsets = array("Q")
+        #: number of the stretch that is being read
+        self.stretch = 0
         self._file: IO[bytes] | None = None
         self._size = 0
 
-    def add(self, entry: int, request_id: str, lines: list[tuple[int, bytes]]) -> None:
+    def add(self, entry: int, lines: list[tuple[int, bytes]]) -> None:
         """Keep one request."""
         if self._file is None:
             self._file = self.path.open("wb")
-        data = msgspec.msgpack.encode(Slow(request_id, lines))
+        data = msgspec.msgpack.encode(Slow(self.stretch, lines))
         self._file.write(data)
         self.entries.append(entry)
         self.offsets.append(self._size)
@@ -40,6 +42,7 @@ class Spool:
         """Everything is written."""
         if self._file is not None:
             self._file.close()
+            self._file = None
         self.offsets.append(self._size)
 
     def read(self, positions: list[int]) -> Iterator[Slow]:

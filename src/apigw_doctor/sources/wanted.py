@@ -2,8 +2,13 @@
 
 from bisect import bisect_right
 
+from apigw_doctor.attribution.witnesses import AFTER_MS, BEFORE_MS
+from apigw_doctor.evidence.tables import Evidence
+from apigw_doctor.evidence.traffic import id64
+
 #: Answered requests that took at least this long can be had again once the limits are known.
 SLOW_FROM_MS = 2000.0
+_FAILED, _CLIENT_CLOSED = 500, 460
 
 
 class Wanted:
@@ -28,6 +33,31 @@ class Wanted:
             return False
         at = bisect_right(self._starts, arrived_at) - 1
         return at >= 0 and arrived_at <= self.windows[at][1]
+
+
+    def also(self, idents: frozenset[int]) -> "Wanted":
+        """The same and these requests."""
+        return Wanted(self.idents | idents, self.windows, self.slow_from_ms)
+
+
+def wishes_of(evidence: Evidence, slow_from_ms: float) -> Wanted:
+    """The requests that clients, edges, load balancers and traces speak of."""
+    named = [
+        item
+        for reply in evidence.clients
+        for item in (reply.request_id, reply.extended_request_id, reply.http_api_id)
+        if item is not None
+    ]
+    named += [segment.gateway_request_id for segment in evidence.segments if segment.gateway_request_id is not None]
+    moments = [reply.at for reply in evidence.clients if reply.gave_up and reply.at is not None]
+    moments += [edge.ended_at - (edge.time_taken_ms or 0.0) for edge in evidence.edge if (edge.status or 0) >= _FAILED]
+    moments += [
+        line.created_at if line.created_at is not None else line.ended_at
+        for line in evidence.load_balancer
+        if (line.status or 0) >= _CLIENT_CLOSED
+    ]
+    windows = tuple((at - BEFORE_MS, at + AFTER_MS) for at in moments)
+    return Wanted(frozenset(map(id64, named)), windows, slow_from_ms)
 
 
 def _united(windows: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:

@@ -1,0 +1,250 @@
+"""The fast road through uniform access logs: a record of a well-answered request becomes one entry of `Traffic`.
+
+Each line is decoded once, by a decoder made for the keys of this file. Records that tell of any trouble, and
+lines that are no JSON, go to the reader that reads everything else.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+
+from apigw_doctor.attribution.unremarkable import place_of
+from apigw_doctor.evidence.traffic import ACCESS, LATENCY, Traffic, id64
+from apigw_doctor.model.ids import UUID, trace_root
+from apigw_doctor.sources.access_layout import AccessLayout
+from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill
+from apigw_doctor.sources.documents import TIME_KEYS
+from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.requests import Facts, row_of
+from apigw_doctor.sources.spool import Spool
+from apigw_doctor.sources.wanted import Wanted
+
+#: `$context` variable -> attribute of a decoded record.
+_ATTRIBUTES = {
+    "requestId": "request_id",
+    "extendedRequestId": "extended_id",
+    "requestTimeEpoch": "epoch",
+    "requestTime": "time",
+    "status": "status",
+    "integration.status": "integration_status",
+    "integrationStatus": "service_status",
+    "authorizer.status": "authorizer_status",
+    "integrationLatency": "integration_latency",
+    "responseLatency": "response_latency",
+    "authorizer.latency": "authorizer_latency",
+    "waf.latency": "waf_latency",
+    "integration.requestId": "lambda_id",
+    "xrayTraceId": "trace",
+    "error.responseType": "response_type",
+    "error.message": "error_message",
+    "error.messageString": "error_string",
+    "integration.error": "integration_error",
+    "authorizer.error": "authorizer_error",
+    "connectionId": "connection",
+    "eventType": "event",
+    "httpMethod": "method",
+    "resourcePath": "resource",
+    "routeKey": "route_key",
+    "path": "path",
+    "apiId": "api",
+    "stage": "stage",
+    "endpointType": "endpoint_type",
+    "integration.uri": "uri",
+}
+_NOTHING = EMPTY | {None}
+_FAILED, _THROTTLED = 500, 429
+_MAX_CACHED = 20_000
+_UNKNOWN = object()
+
+
+class AccessRoad:
+    """Reads blocks of one uniform file."""
+
+    def __init__(
+        self, layout: AccessLayout, reader: FileReader, access: AccessLog, traffic: Traffic, wanted: Wanted, spool: Spool
+    ) -> None:
+        self._reader = reader
+        self._spool = spool
+        self._traffic = traffic
+        self._wanted = wanted
+        self._decode = _decoder(layout, access)
+        self._places: dict[tuple[object, ...], int] = {}
+        self._statuses: dict[object, int | None] = {}
+        self._moments: dict[object, float | None] = {}
+
+    def feed(self, block: bytes, number: int) -> int:
+        """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            del lines[-1]
+        decode, entered = self._decode, self._entered
+        for at, line in enumerate(lines, number):
+            try:
+                if entered(decode(line), at, line):
+                    continue
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, TypeError, ValueError):
+                pass  # no JSON, or a value where none was expected: it is read closely
+            if line and not line.isspace():
+                self._close(at, line)
+        return number + len(lines)
+
+    def finish(self) -> None:
+        """Nothing waits."""
+
+    def _close(self, number: int, line: bytes) -> None:
+        """Give a line to the line reader; what turns out unremarkable goes into the traffic."""
+        before = self._reader.requests_met()
+        self._reader.odd_line(number, line)
+        for request_id in self._reader.newest(self._reader.requests_met() - before):
+            first = len(self._traffic)
+            self._reader.release(request_id, self._traffic, self._wanted)
+            for entry in range(first, len(self._traffic)):
+                if self._traffic.integration_ms[entry] >= self._wanted.slow_from_ms:
+                    self._spool.add(entry, [(number, line)])
+
+    def _entered(self, record: Any, number: int, line: bytes) -> bool:  # noqa: ANN401 - a record of `_decoder`
+        """Enter a record into the traffic; False when it has to be read closely."""
+        if not (
+            record.response_type in _NOTHING
+            and record.error_message in _NOTHING
+            and record.error_string in _NOTHING
+            and record.integration_error in _NOTHING
+            and record.authorizer_error in _NOTHING
+            and record.connection in _NOTHING
+            and record.event in _NOTHING
+        ):
+            return False
+        status = self._status(record.status)
+        if not status or None in (
+            self._status(record.integration_status),
+            self._status(record.service_status),
+            self._status(record.authorizer_status),
+        ):
+            return False
+        request_id = record.request_id if record.request_id not in _NOTHING else record.extended_id
+        if type(request_id) is not str or request_id in _NOTHING:
+            return False
+        place = self._place(record, rest=UUID.fullmatch(request_id) is not None)
+        integration_ms, told = _integration_ms(record)
+        arrived_at = self._arrived_at(record)
+        ident = id64(request_id)
+        if place is None or self._wanted.asks_for(ident, arrived_at):
+            return False
+        if integration_ms is not None and integration_ms >= self._wanted.slow_from_ms:
+            self._spool.add(len(self._traffic), [(number, line)])
+        marks = ACCESS | LATENCY if told else ACCESS
+        self._traffic.add(ident, _claim(record), place, arrived_at, None, integration_ms, status, marks)
+        return True
+
+    def _status(self, value: object) -> int | None:
+        """The status; 0 where there is none, None for a failure, a throttle, and what is no status."""
+        status = self._statuses.get(value, _UNKNOWN)
+        if status is not _UNKNOWN:
+            return status  # type: ignore[return-value]
+        if len(self._statuses) > _MAX_CACHED:
+            self._statuses.clear()
+        text = str(value).strip() if value is not None else ""
+        if text in EMPTY:
+            found: int | None = 0
+        else:
+            found = int(text) if text.isascii() and text.isdigit() and 100 <= int(text) < _FAILED else None
+        self._statuses[value] = found = None if found == _THROTTLED else found
+        return found
+
+    def _arrived_at(self, record: Any) -> float | None:  # noqa: ANN401 - a record of `_decoder`
+        epoch = record.epoch
+        if type(epoch) is str and len(epoch) == _EPOCH_MS and epoch.isdigit() and epoch.isascii():
+            return float(epoch)
+        key = (epoch, record.time)
+        at = self._moments.get(key, _UNKNOWN)
+        if at is _UNKNOWN:
+            if len(self._moments) > _MAX_CACHED:
+                self._moments.clear()
+            context = {name: str(value) for name, value in (("requestTimeEpoch", epoch), ("requestTime", record.time)) if value not in _NOTHING}
+            at = self._moments[key] = arrival_of(context, None)[0]
+        return at  # type: ignore[return-value]
+
+    def _place(self, record: Any, *, rest: bool) -> int | None:  # noqa: ANN401 - a record of `_decoder`
+        path = record.path if record.resource in _NOTHING and record.route_key in _NOTHING else None
+        key = (
+            record.method, record.resource, record.route_key, path, record.api, record.stage, record.endpoint_type,
+            record.uri, rest, None if rest else record.request_id in _NOTHING, None if rest else _tail(record.request_id),
+            record.trace in _NOTHING,
+        )  # fmt: skip
+        number = self._places.get(key)
+        if number is None:
+            if len(self._places) > _MAX_CACHED:
+                self._places.clear()
+            facts: Facts = {}
+            context = {
+                name: str(value).strip()
+                for name, attribute in _ATTRIBUTES.items()
+                if (value := getattr(record, attribute)) not in _NOTHING and str(value).strip() not in EMPTY
+            }
+            fill(facts, context, None, 1.0)
+            number = self._places[key] = self._traffic.number(place_of(row_of(dict(facts, key=""))))
+        return number
+
+
+_EPOCH_MS = 13
+
+
+def _tail(request_id: object) -> object:
+    """What tells the kind of API by a request id that is no UUID."""
+    return (request_id.endswith("="), len(request_id) <= 24) if isinstance(request_id, str) else None
+
+
+def _claim(record: Any) -> int:  # noqa: ANN401 - a record of `_decoder`
+    lambda_id = record.lambda_id
+    if lambda_id not in _NOTHING and UUID.fullmatch(lambda_id.strip()):
+        return id64(lambda_id.strip().lower())
+    trace = record.trace
+    root = trace_root(trace) if trace not in _NOTHING else None
+    return id64(root) if root is not None else 0
+
+
+def _integration_ms(record: Any) -> tuple[float | None, bool]:  # noqa: ANN401 - a record of `_decoder`
+    """The time that counts against the limit, and whether any latency was told."""
+    integration, response = _duration(record.integration_latency), _duration(record.response_latency)
+    if integration is not None:
+        return integration, True
+    if response is None:
+        return None, False
+    before = (_duration(record.authorizer_latency) or 0.0) + (_duration(record.waf_latency) or 0.0)
+    return max(response - before, 0.0), True
+
+
+def _duration(value: object) -> float | None:
+    """A number of milliseconds; None where there is none.
+
+    Raises:
+        ValueError: when it is neither.
+    """
+    if value in _NOTHING:
+        return None
+    number = float(value)  # type: ignore[arg-type]
+    if not 0 <= number < 1e15:
+        raise ValueError(value)
+    return number
+
+
+def _decoder(layout: AccessLayout, access: AccessLog) -> Any:  # noqa: ANN401 - msgspec's decode method
+    """A decoder for records with exactly these keys; others do not decode."""
+    variables = access.variables(layout.keys)
+    told = list(variables.values())
+    times = {variables.get(key, key) for key in layout.keys if key in TIME_KEYS} - {"requestTime", "requestTimeEpoch"}
+    if any(told.count(name) > 1 for name in told) or (times and "requestTimeEpoch" not in told):
+        variables = {}  # no telling which of them counts: every record is read closely
+    attributes: dict[str, str] = {}
+    for number, key in enumerate(layout.keys):
+        attribute = _ATTRIBUTES.get(variables.get(key, ""))
+        attributes[attribute if attribute is not None else f"other_{number}"] = key
+    fields: list[tuple[str, Any, Any]] = [
+        (name, msgspec.Raw, msgspec.Raw()) if name.startswith("other_") else (name, Any, None) for name in attributes
+    ]
+    fields += [(name, Any, None) for name in _ATTRIBUTES.values() if name not in attributes]
+    record = msgspec.defstruct(
+        "Record", fields, rename=attributes, forbid_unknown_fields=True, gc=False
+    )
+    return msgspec.json.Decoder(record).decode

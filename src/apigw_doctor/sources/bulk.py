@@ -1,0 +1,193 @@
+"""Much input: uniform files go the fast roads, in one process per core, and only what is remarkable gets a row.
+
+In this order, as each step knows what the next must keep: everything that is not uniform (it may name requests),
+access logs, execution logs, slow requests that came near a limit after all, and the Lambda logs.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from apigw_doctor.evidence.crowd import Crowd
+from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
+from apigw_doctor.evidence.traffic import Traffic, merged
+from apigw_doctor.model.watch import Watcher
+from apigw_doctor.sources.crew import run
+from apigw_doctor.sources.file_reader import FileReader, notice_of
+from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.portions import Assignment, Portion, Shared, StretchRead, assign, read_portion
+from apigw_doctor.sources.requests import row_of
+from apigw_doctor.sources.slow import SlowLog, bring_back, near_from_ms
+from apigw_doctor.sources.survey import Road, Surveyed
+from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
+from apigw_doctor.sources.wanted_invocations import WantedInvocations, asked_of
+
+
+class Unfit(Exception):  # noqa: N818 - a state of the input
+    """Files that looked uniform and were not: they have to be read by the tolerant reader."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        super().__init__(names)
+        self.names = names
+
+
+class Bulk:
+    """One reading of much input."""
+
+    def __init__(
+        self, surveyed: list[Surveyed], payloads: Payloads, watcher: Watcher, slow_from_ms: float = SLOW_FROM_MS
+    ) -> None:
+        self._surveyed = surveyed
+        self._slow_from_ms = slow_from_ms
+        self._payloads = payloads
+        self._watcher = watcher
+        self._done = 0
+        #: lines of each file that came before the stretch at hand
+        self._lines_before: dict[str, int] = {}
+        self._files: dict[str, InputFile] = {}
+        self.problems: list[str] = []
+        self.recognised = False
+
+    def collect(self) -> Evidence:
+        """Read it all.
+
+        Raises:
+            Unfit: when files have to go another road; start again with them on it.
+            TooShort: when slow requests have to be kept from a shorter time on.
+        """
+        self._watcher.phase("reading")
+        self._watcher.total(sum(one.size for one in self._surveyed))
+        with tempfile.TemporaryDirectory(prefix="apigw-doctor-") as folder:
+            return self._collect(Path(folder))
+
+    def _collect(self, folder: Path) -> Evidence:
+        payloads = self._payloads
+        for one in self._of(Road.TOLERANT):
+            self._read_tolerantly(one)
+        evidence = payloads.evidence
+        slow_from_ms = min(self._slow_from_ms, near_from_ms(evidence))
+        asked = wishes_of(evidence, slow_from_ms)
+        access = self._gateway_log(Road.ACCESS, folder / "access", asked)
+        kept = frozenset(payloads.requests.idents())
+        execution = self._gateway_log(Road.EXECUTION, folder / "execution", asked.also(kept))
+        self._watcher.phase("joining")
+        bring_back(access, payloads, slow_from_ms)
+        bring_back(execution, payloads, slow_from_ms)
+        payloads.requests.drop_fragments(execution.traffic)
+        evidence.traffic = self._united(access.traffic, execution.traffic)
+        self._watcher.phase("reading")
+        crowd, invocations = self._lambda_logs(folder / "lambda")
+        evidence.files.extend(self._files.values())
+        evidence = payloads.finish()
+        evidence.invocations.extend(invocations)
+        evidence.crowd = crowd
+        return evidence
+
+    def _of(self, road: Road) -> list[Surveyed]:
+        return [one for one in self._surveyed if one.road is road]
+
+    def _read_tolerantly(self, one: Surveyed) -> None:
+        reader = FileReader(one.source, self._payloads)
+        try:
+            self.recognised |= reader.read()
+        except OSError as error:
+            self._unreadable(one.source.name, f"cannot be read: {error.strerror or error}")
+        self.problems.extend(reader.problems)
+        self._advance(one.size)
+
+    def _unreadable(self, name: str, reason: str) -> None:
+        self._payloads.evidence.gaps.append(Gap(origin=name, reason=reason, remedy="check the file's permissions"))
+        self.problems.append(f"{name}: {reason}")
+
+    def _advance(self, size: int) -> None:
+        self._done += size
+        self._watcher.done(self._done)
+
+    # the fast roads
+
+    def _gateway_log(self, road: Road, folder: Path, wanted: Wanted) -> SlowLog:
+        log = SlowLog(Traffic(), [])
+        for assignment, portion in self._portions(road, folder, wanted, WantedInvocations()):
+            before = tuple(self._lines_before.get(one.surveyed.source.name, 0) for one in assignment.stretches)
+            self._take(portion)
+            log.add(portion, assignment, before)
+        return log
+
+    def _lambda_logs(self, folder: Path) -> tuple[Crowd, list[LambdaInvocation]]:
+        rows = [row_of(dict(facts, key="")) for facts in self._payloads.requests.parts()]
+        asked = asked_of(rows, self._payloads.evidence)
+        crowd, invocations = Crowd(), list[LambdaInvocation]()
+        for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked):
+            self._take(portion)
+            crowd.extend(portion.crowd)
+            invocations.extend(portion.rows)
+        return crowd, invocations
+
+    def _portions(
+        self, road: Road, folder: Path, wanted: Wanted, invocations: WantedInvocations
+    ) -> Iterator[tuple[Assignment, Portion]]:
+        """Read all files of one road."""
+        assignments = list(assign(self._of(road)))
+        folder.mkdir()
+        shared = Shared(folder, wanted, invocations, self._payloads.access.formats())
+        for assignment, portion in zip(assignments, run(read_portion, assignments, shared), strict=True):
+            unfit = frozenset(read.source.name for read in portion.stretches if read.unfit)
+            if unfit:
+                raise Unfit(unfit)
+            self._advance(sum(stretch.size for stretch in assignment.stretches))
+            yield assignment, portion
+
+    def _take(self, portion: Portion) -> None:
+        """Add what a portion read to the whole."""
+        for read in portion.stretches:
+            name = read.source.name
+            before = self._lines_before.get(name, 0)
+            self._payloads.requests.adopt([_moved(facts, name, before) for facts in read.facts] if before else read.facts)
+            self._count(read, before)
+            self._lines_before[name] = before + read.lines
+        evidence = self._payloads.evidence
+        for name in evidence.__struct_fields__:
+            value = getattr(portion.evidence, name)
+            if isinstance(value, list):
+                getattr(evidence, name).extend(value)
+
+    def _count(self, read: StretchRead, before: int) -> None:
+        """Note what a stretch was, and what in it could not be read."""
+        name, evidence = read.source.name, self._payloads.evidence
+        if read.problem is not None:
+            self._unreadable(name, read.problem)
+        for line, notice in read.notices:
+            self.problems.extend(notice_of(name, before + line, notice, evidence))
+        for reason, (first, count) in read.unread.items():
+            evidence.unread.append(Unread(origin=f"{name}:{before + first}", lines=count, reason=reason))
+        known = self._files.get(name)
+        self._files[name] = InputFile(
+            name=name,
+            bytes_read=read.size + (known.bytes_read if known else 0),
+            lines=read.lines + before,
+            kinds=tuple(sorted(read.kinds.union(known.kinds if known else ()))),
+        )
+        self.recognised = True
+
+    def _united(self, access: Traffic, execution: Traffic) -> Traffic:
+        """The traffic of both logs without the requests that have rows."""
+        kept = set(self._payloads.requests.idents())
+        parts = [
+            part.chosen(ident not in kept for ident in part.ident) if not kept.isdisjoint(part.ident) else part
+            for part in (execution, access)
+        ]
+        return merged(*parts)
+
+
+def _moved(facts: dict[str, object], name: str, before: int) -> dict[str, object]:
+    """The facts of a part of a file, their lines counted from the file's beginning."""
+    cites = facts.get("cites")
+    if isinstance(cites, list):
+        start = f"{name}:"
+        for number, cite in enumerate(cites):
+            if cite.origin.startswith(start) and cite.origin[len(start) :].isdigit():
+                moved = f"{start}{int(cite.origin[len(start) :]) + before}"
+                cites[number] = msgspec.structs.replace(cite, origin=moved)
+    return facts

@@ -1,0 +1,247 @@
+"""The fast road through uniform Lambda logs: an invocation that ended well becomes one entry of `Crowd`.
+
+The lines of a stream are cut into invocations at each START. One whose lines are of the ordinary kind and that
+nobody asks for is reduced to its times; every other one is given to `LambdaLog`, line by line.
+"""
+
+import re
+
+import msgspec
+
+from apigw_doctor.attribution.inconspicuous import calls_told, inconspicuous, note, tail_told
+from apigw_doctor.evidence.crowd import Crowd
+from apigw_doctor.evidence.tables import LambdaInvocation
+from apigw_doctor.evidence.traffic import id64
+from apigw_doctor.sources.file_reader import FileReader, decoded
+from apigw_doctor.sources.lambda_layout import LambdaLayout
+from apigw_doctor.sources.lambda_log import LambdaLog
+from apigw_doctor.sources.lambda_words import ANY_ID, by_extension
+from apigw_doctor.sources.layout import Layout, Moments
+from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.wanted_invocations import WantedInvocations
+
+_START, _END, _REPORT = b"START RequestId: ", b"END RequestId: ", b"REPORT RequestId: "
+_INIT = b"INIT_START "
+_TROUBLE = (b"rror", b"xception", b"ejection", b"xited", b"raceback", b"imed out", b"INIT_REPORT", b"RESTORE", b"EXTENSION", b"TELEMETRY", b"LOGS\t", b"platform.")
+_FIELDS = re.compile(
+    rb"REPORT RequestId: ([0-9a-f-]{36})\tDuration: (\d+\.?\d*) ms\tBilled Duration: (\d+) ms"
+    rb"\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB(?:\tInit Duration: (\d+\.?\d*) ms)?\t?\s*"
+)
+_XRAY = re.compile(rb"XRAY TraceId: (1-[0-9a-f]{8}-[0-9a-f]{24})\t")
+_UUID_CHARS = 36
+#: Calls are read of so many invocations of a function, and of every eighth of the others.
+_ALL_CALLS, _ONE_IN = 1000, 8
+
+
+class _Stream(msgspec.Struct):
+    """How far one stream was read."""
+
+    layout: LambdaLayout
+    position: int = 0
+    beginning_seen: bool = False
+    previous_ended_at: float | None = None
+    last_start_at: float | None = None
+    disordered: bool = False
+
+
+class LambdaRoad:
+    """Reads the files of one stream after the other."""
+
+    def __init__(self, crowd: Crowd, wanted: WantedInvocations) -> None:
+        self._crowd = crowd
+        self._wanted = wanted
+        self._calls_read: dict[int, int] = {}
+        #: rows of the invocations that are not in the crowd
+        self.rows: list[LambdaInvocation] = []
+        self._moments: dict[int, Moments] = {}
+
+    def begin(self, layout: LambdaLayout, reader: FileReader, payloads: Payloads) -> None:
+        """A new stream."""
+        self._stream = _Stream(layout)
+        self._reader, self._payloads = reader, payloads
+        self._number = self._crowd.number(layout.function)
+        column = layout.column
+        self._column = column
+        self._at = self._moments.setdefault(column, Moments(Layout(column, timed=True))).of
+        self._unit: list[tuple[int, bytes]] = []
+        self._started = False
+        self._reported = False
+
+    def feed(self, block: bytes, number: int) -> int:
+        """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
+        lines = block.split(b"\n")
+        if not lines[-1]:
+            del lines[-1]
+        column, width = self._column, self._column + 5
+        unit = self._unit
+        for at, line in enumerate(lines, number):
+            kind = line[column:width]
+            if kind == b"START" or kind == b"INIT_":
+                if self._started:
+                    self._close()
+                    unit = self._unit
+                if kind == b"START":
+                    self._started = True
+            elif self._reported and not line.startswith(b"XRAY "):
+                self._close()
+                unit = self._unit
+            if kind == b"REPOR":
+                self._reported = True
+            unit.append((at, line))
+        return number + len(lines)
+
+    def finish(self) -> bool:
+        """The stream has ended; False when its lines were not in order, so that it has to be read otherwise."""
+        if self._unit:
+            self._close()
+        return not self._stream.disordered
+
+    def _close(self) -> None:
+        """An invocation has ended."""
+        unit, started = self._unit, self._started
+        self._unit, self._started, self._reported = [], False, False
+        if not (started and self._entered([line for _, line in unit])):
+            self._replay(unit)
+
+    def _entered(self, lines: list[bytes]) -> bool:
+        """Enter an ordinary invocation into the crowd; False when it has to be read closely."""
+        c = self._column
+        first = 1 if lines[0].startswith(_INIT, c) else 0
+        trace = _XRAY.match(lines[-1])
+        last = len(lines) - (1 if trace is None else 2)
+        if last - first < 2 or not (lines[first].startswith(_START, c) and lines[last - 1].startswith(_END, c)):
+            return False
+        report = _FIELDS.fullmatch(lines[last], c)
+        request_id = lines[first][c + len(_START) : c + len(_START) + _UUID_CHARS]
+        if report is None or report[1] != request_id or lines[last - 1][c + len(_END) :].rstrip() != request_id:
+            return False
+        apps = lines[first + 1 : last - 1]
+        text = b"\n".join(apps)
+        if any(word in text for word in _TROUBLE) or (trace is None and b"race" in text.lower()):
+            return False
+        started_at, ended_at = self._at(lines[first]), self._at(lines[last - 1])
+        duration_ms, init_ms = float(report[2]), float(report[6] or 0.0)
+        app_lines = self._app_lines(apps, request_id)
+        if started_at is None or ended_at is None or self._at(lines[last]) is None or app_lines is None:
+            return False
+        billed = int(report[3])
+        if duration_ms > billed + 1.0 and billed >= 1000 and billed % 1000 == 0 and not init_ms:
+            return False  # a killed run of the old format
+        begun_at = started_at - init_ms
+        if first:
+            init_at = self._at(lines[0])
+            if init_at is None or init_at > started_at:
+                return False
+            if started_at - init_at <= init_ms + _INIT_LEEWAY_MS:
+                begun_at = init_at
+        if self._asked_for(request_id, trace, text, begun_at, ended_at):
+            return False
+        is_first = self._next(started_at, ended_at, begins=bool(first or init_ms))
+        self._crowd.add(
+            id64(request_id), self._number, begun_at, started_at, ended_at, duration_ms, duration_ms + init_ms, is_first
+        )
+        self._tell(app_lines, ended_at, duration_ms)
+        return True
+
+    def _app_lines(self, lines: list[bytes], request_id: bytes) -> list[tuple[float, bytes]] | None:
+        """Time and text of the function's own lines; None when one is not of a form that runtimes write."""
+        found = []
+        for line in lines:
+            at = self._at(line)
+            parts = line[self._column :].split(b"\t", 3)
+            if at is None or len(parts) < 4:
+                return None
+            if parts[2] == request_id and parts[0] in _LEVELS_PYTHON and _ISO_LIKE.fullmatch(parts[1]):
+                found.append((at, parts[3]))
+            elif parts[1] == request_id and parts[2] in _LEVELS_NODE and _ISO_LIKE.fullmatch(parts[0]):
+                found.append((at, parts[3]))
+            else:
+                return None
+            if found[-1][1].lstrip()[:1] in b"{[(" or by_extension(decoded(found[-1][1])):
+                return None
+        return found
+
+    def _asked_for(
+        self, request_id: bytes, trace: re.Match[bytes] | None, text: bytes, begun_at: float, ended_at: float
+    ) -> bool:
+        wanted = self._wanted
+        if id64(request_id) in wanted.idents or (trace is not None and id64(trace[1].decode()) in wanted.idents):
+            return True
+        if wanted.logged and _ID_LIKE.search(rest := text.replace(request_id, b"")) is not None:
+            if any(found in wanted.logged for found in ANY_ID.findall(decoded(rest))):
+                return True
+        return wanted.asks_for(self._stream.layout.function, begun_at, ended_at, traced=trace is not None)
+
+    def _tell(self, lines: list[tuple[float, bytes]], ended_at: float, duration_ms: float) -> None:
+        told = self._crowd.functions[self._number]
+        told.reported += 1
+        if not lines:
+            return
+        tail_told(told, ended_at - max(at for at, _ in lines), duration_ms)
+        if told.until is None or lines[-1][0] > told.until:
+            told.until = lines[-1][0]
+        if self._with_calls():
+            calls_told(told, [(at, decoded(text)) for at, text in lines], ended_at)
+
+    def _with_calls(self) -> bool:
+        count = self._calls_read[self._number] = self._calls_read.get(self._number, 0) + 1
+        return count <= _ALL_CALLS or count % _ONE_IN == 0
+
+    def _next(self, started_at: float, ended_at: float | None, *, begins: bool) -> bool | None:
+        """One more invocation of the stream: whether it is the first, where its beginning was seen."""
+        stream = self._stream
+        if stream.last_start_at is not None and started_at < stream.last_start_at:
+            stream.disordered = True
+        if stream.position == 0:
+            stream.beginning_seen = begins
+        is_first = None if stream.position == 0 and not begins else stream.position == 0
+        stream.position += 1
+        stream.last_start_at = started_at
+        stream.previous_ended_at = ended_at if ended_at is not None else stream.previous_ended_at
+        return is_first
+
+    def _replay(self, unit: list[tuple[int, bytes]]) -> None:
+        """Read an invocation line by line."""
+        for row in self._read(unit):
+            started_at = row.started_at if row.started_at is not None else row.begun_at
+            stream = self._stream
+            position, previous = stream.position, stream.previous_ended_at
+            begins = row.first_in_stream is not None
+            is_first = self._next(
+                started_at if started_at is not None else stream.last_start_at or 0.0, row.finished_at, begins=begins
+            )
+            placed = msgspec.structs.replace(
+                row,
+                first_in_stream=is_first,
+                position=None if is_first is None else position,
+                previous_ended_at=previous,
+            )
+            if inconspicuous(placed) and not self._row_asked_for(placed):
+                note(self._crowd, placed, with_calls=self._with_calls())
+            else:
+                self.rows.append(placed)
+
+    def _read(self, unit: list[tuple[int, bytes]]) -> list[LambdaInvocation]:
+        self._reader.restart()
+        log = self._payloads.lambdas = LambdaLog()
+        for number, line in unit:
+            self._reader.odd_line(number, line)
+        return log.rows()
+
+    def _row_asked_for(self, row: LambdaInvocation) -> bool:
+        wanted = self._wanted
+        if id64(row.request_id.lower()) in wanted.idents:
+            return True
+        if row.trace_id is not None and id64(row.trace_id) in wanted.idents:
+            return True
+        if not wanted.logged.isdisjoint(row.logged_ids):
+            return True
+        return wanted.asks_for(row.function, row.begun_at, row.finished_at, traced=row.trace_id is not None)
+
+
+_INIT_LEEWAY_MS = 2000.0
+#: The beginning of a UUID, or the end of an extended request id.
+_ID_LIKE = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[\w+/-]{10}=")
+_LEVELS_PYTHON = frozenset((b"[DEBUG]", b"[INFO]", b"[WARNING]"))
+_LEVELS_NODE = frozenset((b"TRACE", b"DEBUG", b"INFO", b"WARN"))
+_ISO_LIKE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

@@ -1,0 +1,185 @@
+"""One part of the input read on a fast road, in whatever process: what to read, and what was read."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from apigw_doctor.evidence.crowd import Crowd
+from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
+from apigw_doctor.evidence.traffic import Traffic
+from apigw_doctor.sources.access_layout import AccessLayout
+from apigw_doctor.sources.access_road import AccessRoad
+from apigw_doctor.sources.execution_road import ExecutionRoad
+from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.lambda_layout import LambdaLayout
+from apigw_doctor.sources.lambda_road import LambdaRoad
+from apigw_doctor.sources.layout import Layout
+from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.reading import Cut, Input, TooLong, read_blocks
+from apigw_doctor.sources.requests import Facts
+from apigw_doctor.sources.spool import Spool
+from apigw_doctor.sources.survey import Road, Surveyed
+from apigw_doctor.sources.wanted import Wanted
+from apigw_doctor.sources.wanted_invocations import WantedInvocations
+
+#: A part of a large file, in bytes, and the least that is worth a task of its own.
+PART_BYTES = 40_000_000
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """A file, or a part of it."""
+
+    surveyed: Surveyed
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return (self.surveyed.size if self.end is None else self.end) - self.start
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """What one task reads: stretches of one road, one after the other."""
+
+    number: int
+    stretches: tuple[Stretch, ...]
+
+
+class Shared(msgspec.Struct, frozen=True):
+    """What every task needs to know."""
+
+    folder: Path
+    wanted: Wanted
+    invocations: WantedInvocations
+    formats: tuple[str, ...] = ()
+
+
+class StretchRead(msgspec.Struct):
+    """How a stretch was read."""
+
+    source: Input
+    lines: int = 0
+    size: int = 0
+    kinds: set[str] = set()
+    #: reason -> line of the first, how many
+    unread: dict[str, tuple[int, int]] = {}
+    #: lines read before a notice, the notice
+    notices: list[tuple[int, TooLong | Cut]] = []
+    facts: list[Facts] = []
+    #: it has to be read by the tolerant reader after all
+    unfit: bool = False
+    problem: str | None = None
+
+
+class Portion(msgspec.Struct):
+    """What one task read."""
+
+    stretches: list[StretchRead]
+    traffic: Traffic
+    spool: Spool
+    evidence: Evidence
+    crowd: Crowd
+    rows: list[LambdaInvocation]
+
+
+def assign(surveyed: list[Surveyed]) -> Iterator[Assignment]:
+    """Cut the files of one road into tasks of about the same size: large ones in parts, small ones together."""
+    number = 0
+    gathered: list[Stretch] = []
+    weight = 0
+    for stretch in (part for one in surveyed for part in _parts(one)):
+        size = stretch.size if stretch.surveyed.parts else stretch.surveyed.text_size
+        if gathered and weight + size > PART_BYTES:
+            yield Assignment(number, tuple(gathered))
+            number, gathered, weight = number + 1, [], 0
+        gathered.append(stretch)
+        weight += size
+    if gathered:
+        yield Assignment(number, tuple(gathered))
+
+
+def _parts(one: Surveyed) -> Iterator[Stretch]:
+    count = round(one.size / PART_BYTES) if one.parts and one.road is not Road.LAMBDA else 1
+    if count < 2:
+        yield Stretch(one)
+        return
+    cuts = [one.size * at // count for at in range(1, count)]
+    for start, end in zip([0, *cuts], [*cuts, None], strict=True):
+        yield Stretch(one, start, end)
+
+
+def read_portion(assignment: Assignment, shared: Shared) -> Portion:
+    """Read one assignment."""
+    portion = Portion(
+        [], Traffic(), Spool(shared.folder / f"slow-{assignment.number}"), Evidence(), Crowd(), []
+    )
+    lambda_road = LambdaRoad(portion.crowd, shared.invocations)
+    for portion.spool.stretch, stretch in enumerate(assignment.stretches):
+        payloads = Payloads(shared.formats)
+        reader = FileReader(stretch.surveyed.source, payloads)
+        road = _road(stretch, reader, payloads, portion, shared, lambda_road)
+        read = StretchRead(stretch.surveyed.source)
+        _follow(road, stretch, read)
+        reader.end()
+        read.kinds, read.unread = reader.counted()
+        if stretch.surveyed.road is not Road.LAMBDA:
+            read.kinds.add("execution-log" if stretch.surveyed.road is Road.EXECUTION else "access-log")
+            read.facts = payloads.requests.parts()
+            read.unfit = bool(payloads.lambdas.invocations.facts)
+        else:
+            read.kinds.add("lambda-log")
+            read.facts = payloads.requests.parts()
+            portion.rows.extend(lambda_road.rows)
+            lambda_road.rows.clear()
+        _join(portion.evidence, payloads.evidence)
+        portion.stretches.append(read)
+    portion.spool.close()
+    return portion
+
+
+def _road(
+    stretch: Stretch,
+    reader: FileReader,
+    payloads: Payloads,
+    portion: Portion,
+    shared: Shared,
+    lambda_road: LambdaRoad,
+) -> ExecutionRoad | AccessRoad | LambdaRoad:
+    match stretch.surveyed.layout:
+        case Layout() as layout:
+            return ExecutionRoad(layout, reader, portion.traffic, shared.wanted, portion.spool)
+        case AccessLayout() as layout:
+            return AccessRoad(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
+        case LambdaLayout() as layout:
+            lambda_road.begin(layout, reader, payloads)
+            return lambda_road
+    raise TypeError(stretch.surveyed.layout)
+
+
+def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, read: StretchRead) -> None:
+    number = 1
+    parts = stretch.surveyed.parts
+    try:
+        for item in read_blocks(
+            stretch.surveyed.source, start=stretch.start if parts else 0, end=stretch.end if parts else None
+        ):
+            if isinstance(item, bytes):
+                read.size += len(item)
+                number = road.feed(item, number)
+                del item  # noqa: PLW2901 - so that the next block may take its place
+            else:
+                read.notices.append((number - 1, item))
+                number += isinstance(item, TooLong)
+    except OSError as error:
+        read.problem = f"cannot be read: {error.strerror or error}"
+    read.unfit = road.finish() is False
+    read.lines = number - 1
+
+
+def _join(evidence: Evidence, other: Evidence) -> None:
+    for name in evidence.__struct_fields__:
+        value = getattr(other, name)
+        if isinstance(value, list) and value:
+            getattr(evidence, name).extend(value)

@@ -1,0 +1,136 @@
+"""Requests that were answered well but late: those that came near their limit get their rows after all."""
+
+from collections import defaultdict
+
+import msgspec
+
+from apigw_doctor.attribution.clocks import NEAR_LIMIT_SHARE
+from apigw_doctor.attribution.effective_limit import ABOUT_MS, EffectiveLimits
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest
+from apigw_doctor.evidence.traffic import RequestPlace, Traffic
+from apigw_doctor.model.terms import LimitBasis
+from apigw_doctor.sources.execution_road import ExecutionRoad
+from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.layout import Layout
+from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.portions import Assignment, Portion
+from apigw_doctor.sources.requests import row_of
+from apigw_doctor.sources.spool import Slow, Spool
+from apigw_doctor.sources.survey import Surveyed
+from apigw_doctor.sources.wanted import Wanted
+
+#: The longest limit that a request can have, with streamed answers: what ran longer is never "raised beyond".
+_LONGEST_MS = 900_000.0
+
+
+class _Waiting(msgspec.Struct):
+    """The slow requests of one portion: where they are kept, and what their numbers mean."""
+
+    spool: Spool
+    #: number that the portion's first request has in the traffic of the log
+    first: int
+    surveyed: tuple[Surveyed, ...]
+    #: lines of each file before the stretch that was read
+    lines_before: tuple[int, ...]
+
+
+class SlowLog(msgspec.Struct):
+    """The traffic of one kind of gateway log, with its slow requests."""
+
+    traffic: Traffic
+    waiting: list[_Waiting]
+
+    def add(self, portion: Portion, assignment: Assignment, lines_before: tuple[int, ...]) -> None:
+        """Add what one portion read."""
+        if portion.spool.entries:
+            surveyed = tuple(stretch.surveyed for stretch in assignment.stretches)
+            self.waiting.append(_Waiting(portion.spool, len(self.traffic), surveyed, lines_before))
+        self.traffic.extend(portion.traffic)
+
+
+def near_from_ms(evidence: Evidence) -> float:
+    """The shortest time that is near a limit which the configuration names."""
+    return min(
+        (NEAR_LIMIT_SHARE * row.timeout_ms for row in evidence.integrations if row.timeout_ms), default=float("inf")
+    )
+
+
+class TooShort(Exception):  # noqa: N818 - a state of the evidence
+    """A limit turned out so short that requests near it were not kept: read again, keeping them from here on."""
+
+    def __init__(self, slow_from_ms: float) -> None:
+        super().__init__(slow_from_ms)
+        self.slow_from_ms = slow_from_ms
+
+
+def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
+    """Give rows to the slow requests that came near the limits which the rows show.
+
+    Raises:
+        TooShort: when requests near a limit are in the traffic and were not kept.
+    """
+    rows = [row_of(dict(facts, key="")) for facts in payloads.requests.parts()]
+    limits = EffectiveLimits(msgspec.structs.replace(payloads.evidence, requests=rows))
+    near = [_near(limits, place) for place in log.traffic.places]
+    shortest = min((low for low, _ in near), default=slow_from_ms)
+    if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
+        raise TooShort(shortest)
+    back: set[int] = set()
+    for waiting in log.waiting:
+        chosen = []
+        for position, entry in enumerate(waiting.spool.entries):
+            number = waiting.first + entry
+            low, high = near[log.traffic.place[number]]
+            if low < (took := log.traffic.integration_ms[number]) and (took <= high or took > NEAR_LIMIT_SHARE * _LONGEST_MS):
+                chosen.append(position)
+                back.add(number)
+        _read_again(waiting, chosen, payloads)
+    if back:
+        log.traffic = log.traffic.chosen(number not in back for number in range(len(log.traffic)))
+
+
+def _near(limits: EffectiveLimits, place: RequestPlace) -> tuple[float, float]:
+    """From when on, and up to when, a well-answered request of this place counts as near its limit, in ms."""
+    limit = limits.of(
+        GatewayRequest(
+            key="",
+            api_type=place.api_type,
+            api_id=place.api_id,
+            stage=place.stage,
+            method=place.method,
+            route=place.route,
+            path=place.path,
+            function=place.function,
+        )
+    )
+    # Answered long after a default: the limit was raised, to a value that nobody told.
+    high = limit.limit_ms + ABOUT_MS if limit.basis is LimitBasis.DEFAULT else float("inf")
+    return NEAR_LIMIT_SHARE * limit.limit_ms, high
+
+
+def _any_between(traffic: Traffic, near: list[tuple[float, float]], slow_from_ms: float) -> bool:
+    return any(
+        near[place][0] < took < slow_from_ms for place, took in zip(traffic.place, traffic.integration_ms, strict=True)
+    )
+
+
+def _read_again(waiting: _Waiting, chosen: list[int], payloads: Payloads) -> None:
+    roads: dict[int, ExecutionRoad | FileReader] = {}
+    for slow in waiting.spool.read(chosen):
+        road = roads.get(slow.stretch)
+        if road is None:
+            road = roads[slow.stretch] = _road(waiting.surveyed[slow.stretch], payloads)
+        before = waiting.lines_before[slow.stretch]
+        lines = [(number + before, line) for number, line in slow.lines]
+        if isinstance(road, ExecutionRoad):
+            road.replay(lines)
+        else:
+            for number, line in lines:
+                road.odd_line(number, line)
+
+
+def _road(surveyed: Surveyed, payloads: Payloads) -> ExecutionRoad | FileReader:
+    reader = FileReader(surveyed.source, payloads)
+    if isinstance(surveyed.layout, Layout):
+        return ExecutionRoad(surveyed.layout, reader, Traffic(), Wanted(), None)
+    return reader

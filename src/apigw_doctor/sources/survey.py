@@ -1,0 +1,80 @@
+"""Which road each input takes, by its first lines: uniform files go the fast roads, everything else the tolerant one."""
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
+from apigw_doctor.sources.lambda_layout import LambdaLayout, lambda_layout_of
+from apigw_doctor.sources.layout import Layout, layout_of
+from apigw_doctor.sources.reading import Input, head, plain_size
+
+#: Compressed logs are about this much larger than their files.
+_INFLATED = 9
+#: What only other logs write; a file that mixes them in is read line by line.
+_OTHER_LOGS = re.compile(rb"(?:START|END|REPORT) RequestId: |INIT_START |\"type\": ?\"platform\.|^#Fields", re.MULTILINE)
+
+
+class Road(StrEnum):
+    """How an input is read."""
+
+    EXECUTION = "execution"
+    ACCESS = "access"
+    LAMBDA = "lambda"
+    TOLERANT = "tolerant"
+
+
+class Surveyed(msgspec.Struct, frozen=True):
+    """One input with what its head told."""
+
+    source: Input
+    road: Road
+    #: bytes on disk, and of text as far as can be told
+    size: int
+    text_size: int
+    #: it can be read in parts
+    parts: bool
+    layout: Layout | LambdaLayout | AccessLayout | None = None
+
+    def tolerantly(self) -> "Surveyed":
+        """The same input, to be read line by line."""
+        return msgspec.structs.replace(self, road=Road.TOLERANT, layout=None)
+
+
+def survey(source: Input) -> Surveyed:
+    """Look at the head of one input.
+
+    Raises:
+        OSError: when it cannot be opened.
+    """
+    plain = plain_size(source)
+    size = plain if plain is not None else _size(source)
+    text_size = plain if plain is not None else size * _INFLATED
+    layout = _layout(head(source), source.name)
+    return Surveyed(source, _road(layout), size, text_size, plain is not None, layout)
+
+
+def _size(source: Input) -> int:
+    with source.open() as file:
+        return file.seek(0, 2)
+
+
+def _layout(start: bytes, name: str) -> Layout | LambdaLayout | AccessLayout | None:
+    if start.startswith((b"{", b"\xef\xbb\xbf{")):
+        return access_layout_of(start)
+    if (found := layout_of(start)) is not None and _OTHER_LOGS.search(start) is None:
+        return found
+    return lambda_layout_of(start, name)
+
+
+def _road(layout: Layout | LambdaLayout | AccessLayout | None) -> Road:
+    match layout:
+        case Layout():
+            return Road.EXECUTION
+        case LambdaLayout():
+            return Road.LAMBDA
+        case AccessLayout():
+            return Road.ACCESS
+        case None:
+            return Road.TOLERANT

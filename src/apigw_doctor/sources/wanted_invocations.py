@@ -1,0 +1,89 @@
+"""Invocations that a failed request may have called: they are kept in full, however well they ended."""
+
+from bisect import bisect_left
+
+import msgspec
+
+from apigw_doctor.attribution.clocks import clocks_of, kind_of
+from apigw_doctor.attribution.effective_limit import EffectiveLimits
+from apigw_doctor.attribution.joins import begin_bounds, end_bounds
+from apigw_doctor.attribution.timeline import Clocks
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest
+from apigw_doctor.evidence.traffic import id64
+
+
+class Window(msgspec.Struct, frozen=True):
+    """When the invocation of one request can have begun and ended, where only the time can tell it; epoch ms."""
+
+    begin_from: float
+    begin_to: float
+    end_from: float
+    end_to: float
+    function: str | None
+    #: the request has a trace id: an invocation with another one is not its own
+    traced: bool
+
+
+class WantedInvocations:
+    """What is asked for while Lambda logs are read."""
+
+    def __init__(
+        self,
+        idents: frozenset[int] = frozenset(),
+        logged: frozenset[str] = frozenset(),
+        windows: tuple[Window, ...] = (),
+    ) -> None:
+        #: id64 of invocations' ids and of trace roots
+        self.idents = idents
+        #: ids of gateway requests that a function may have written into its log
+        self.logged = logged
+        self._windows = sorted(windows, key=lambda window: window.begin_to)
+        self._ends = [window.begin_to for window in self._windows]
+        self._longest = max((window.begin_to - window.begin_from for window in windows), default=0.0)
+        self._untraced = any(not window.traced for window in windows)
+
+    def asks_for(
+        self, function: str | None, begun_at: float | None, finished_at: float | None, *, traced: bool
+    ) -> bool:
+        """A request may be tied to an invocation with these times."""
+        if begun_at is None or not self._ends or (traced and not self._untraced):
+            return False
+        for number in range(bisect_left(self._ends, begun_at), len(self._ends)):
+            window = self._windows[number]
+            if window.begin_to - self._longest > begun_at:
+                return False
+            if window.begin_from <= begun_at and not (traced and window.traced) and _fits(window, function, finished_at):
+                return True
+        return False
+
+
+def asked_of(rows: list[GatewayRequest], evidence: Evidence) -> WantedInvocations:
+    """The invocations that these requests may have called, by any way of joining."""
+    limits = EffectiveLimits(msgspec.structs.replace(evidence, requests=rows))
+    idents: set[int] = set()
+    logged: set[str] = set()
+    windows: list[Window] = []
+    for row in rows:
+        limit = limits.of(row)
+        if row.lambda_request_id is not None:
+            idents.add(id64(row.lambda_request_id.lower()))
+        if row.trace_id is not None:
+            idents.add(id64(row.trace_id))
+        if row.lambda_request_id is not None:
+            continue
+        logged.update(item for item in (row.request_id, row.extended_request_id) if item is not None)
+        kind = kind_of(row, limit)
+        if kind is not None and (window := _window(row, clocks_of(row, limit, kind, None, None))) is not None:
+            windows.append(window)
+    return WantedInvocations(frozenset(idents), frozenset(logged), tuple(windows))
+
+
+def _window(row: GatewayRequest, clocks: Clocks) -> Window | None:
+    begin, end = begin_bounds(row, clocks), end_bounds(row, clocks)
+    return None if begin is None else Window(*begin, *end, row.function, row.trace_id is not None)
+
+
+def _fits(window: Window, function: str | None, finished_at: float | None) -> bool:
+    if function is not None and window.function is not None and function != window.function:
+        return False
+    return finished_at is None or window.end_from <= finished_at <= window.end_to
