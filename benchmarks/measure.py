@@ -14,7 +14,7 @@ from time import perf_counter
 
 _EVERY_S = 0.02
 #: Looking may take this share of the time at most; a large tree is looked at less often.
-_SHARE = 0.1
+_SHARE = 0.05
 _KB = 1024
 
 
