@@ -18,6 +18,7 @@ from apigw_doctor.evidence.tables import (
     GatewayRequest,
     LambdaInvocation,
 )
+from apigw_doctor.evidence.traffic import extremes
 from apigw_doctor.limits.defaults import default_integration_limit_ms
 from apigw_doctor.model.terms import ApiType, Boundary, Kind, LimitBasis, Outcome
 
@@ -123,8 +124,9 @@ def _lonely(
     ]
     candidates = joiner.candidate_ids(waiting)
     times = [row.arrived_at for row in evidence.requests if row.arrived_at is not None]
+    times.extend(extremes(evidence.traffic.arrived_at))
     rest = [row for row in failed if row.request_id not in taken and row.request_id not in candidates]
-    if not evidence.requests:
+    if not evidence.requests and not len(evidence.traffic):
         return rest, []
     lonely = [row for row in rest if times and _outside(row, min(times), max(times))]
     return lonely, [row for row in rest if row not in lonely]

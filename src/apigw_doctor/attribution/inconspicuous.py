@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from apigw_doctor.attribution.calls import names_call, shape
 from apigw_doctor.attribution.silence import after_last_line_ms
-from apigw_doctor.attribution.surroundings import SILENT_FROM_MS, STALL_SHARE
+from apigw_doctor.attribution.surroundings import is_silent
 from apigw_doctor.evidence.crowd import Crowd, FunctionTold
 from apigw_doctor.evidence.tables import LambdaInvocation
 from apigw_doctor.evidence.traffic import id64
@@ -51,7 +51,7 @@ def tail_told(told: FunctionTold, tail_ms: float | None, duration_ms: float | No
     """Count the silence at the end of an invocation."""
     if tail_ms is not None and duration_ms:
         told.with_tail += 1
-        told.silent_tail += tail_ms > SILENT_FROM_MS and tail_ms > STALL_SHARE * duration_ms
+        told.silent_tail += is_silent(tail_ms, duration_ms)
 
 
 def calls_told(told: FunctionTold, lines: list[tuple[float, str]], finished_at: float | None) -> None:

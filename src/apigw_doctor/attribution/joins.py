@@ -15,6 +15,7 @@ import msgspec
 from apigw_doctor.attribution.clocks import never_called
 from apigw_doctor.attribution.timeline import Clocks, Pairing
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.evidence.traffic import extremes, id64
 from apigw_doctor.model.terms import Boundary, Join
 
 #: An invocation may seem to begin before its request arrived, as clocks differ, or up to this much later.
@@ -49,17 +50,15 @@ class Joiner:
         self._by_trace = _index(evidence.invocations, lambda row: [row.trace_id] if row.trace_id else [])
         self._by_logged = _index(evidence.invocations, lambda row: row.logged_ids)
         self._segment_ids = _segment_pairs(evidence)
-        self._known_functions = {row.function for row in evidence.invocations} | {
-            row.function for row in evidence.requests if row.function
-        }
+        invoked = {row.function for row in evidence.invocations} | evidence.crowd.names()
+        called = {row.function for row in evidence.requests} | {place.function for place in evidence.traffic.places}
         self._by_begin = sorted(
             (row for row in evidence.invocations if row.begun_at is not None), key=lambda row: row.begun_at or 0.0
         )
         self._begins = [row.begun_at or 0.0 for row in self._by_begin]
-        self._spans = _spans(evidence.invocations)
-        self._one_function = len(self._known_functions - {None}) <= 1 and (
-            len({row.function for row in evidence.invocations}) <= 1
-        )
+        self._spans = _spans(evidence)
+        self._one_function = len((invoked | called) - {None}) <= 1 and len(invoked) <= 1
+        self._claimed = _claimed(evidence)
         self._taken: dict[str, str] = {}
         self.by_id: dict[str, Joined] = {}
         for request in evidence.requests:
@@ -141,7 +140,8 @@ class Joiner:
             return []
         skew = self.skew_ms or 0.0
         near = self._by_begin[bisect_left(self._begins, bounds[0] + skew) : bisect_right(self._begins, bounds[1] + skew)]
-        return [row for row in near if row.request_id not in self._taken and self._fits(row, request, clocks)]
+        free = (row for row in near if row.request_id not in self._taken and row.request_id not in self._claimed)
+        return [row for row in free if self._fits(row, request, clocks)]
 
     def _fits(self, row: LambdaInvocation, request: GatewayRequest, clocks: Clocks) -> bool:
         arrived, begun = _arrival(request, clocks), row.begun_at
@@ -205,14 +205,33 @@ def _slack_ms(request: GatewayRequest) -> float:
     return request.arrived_within_ms if request.arrived_within_ms > 1.0 else 0.0
 
 
-def _spans(rows: list[LambdaInvocation]) -> dict[str | None, tuple[float, float]]:
+def _spans(evidence: Evidence) -> dict[str | None, tuple[float, float]]:
     """First and last START of every function."""
     spans: dict[str | None, tuple[float, float]] = {}
-    for row in rows:
-        if row.started_at is not None:
-            low, high = spans.get(row.function, (row.started_at, row.started_at))
-            spans[row.function] = (min(low, row.started_at), max(high, row.started_at))
+    starts = [(row.function, row.started_at, row.started_at) for row in evidence.invocations]
+    for name, members in evidence.crowd.members().items():
+        starts.append((name, *(extremes(members.started_at) or (None, None))))
+    for name, first, last in starts:
+        if first is not None and last is not None:
+            low, high = spans.get(name, (first, last))
+            spans[name] = (min(low, first), max(high, last))
     return spans
+
+
+def _claimed(evidence: Evidence) -> set[str]:
+    """Invocations that belong to well-answered requests without a row, by any id."""
+    traffic = evidence.traffic
+    if not len(traffic):
+        return set()
+    claims: dict[int, set[str]] = defaultdict(set)
+    for row in evidence.invocations:
+        claims[id64(row.request_id.lower())].add(row.request_id)
+        if row.trace_id is not None:
+            claims[id64(row.trace_id)].add(row.request_id)
+        for item in row.logged_ids:
+            claims[id64(item)].add(row.request_id)
+    found = (set(claims).intersection(traffic.claim)) | set(claims).intersection(traffic.ident)
+    return {request_id for claim in found for request_id in claims[claim]}
 
 
 def _arrival(request: GatewayRequest, clocks: Clocks) -> float | None:

@@ -3,9 +3,10 @@
 Everything that all requests share is counted once, into sorted lists; each question is then a look-up.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 import msgspec
@@ -14,7 +15,9 @@ from apigw_doctor.attribution.calls import names_call, shape
 from apigw_doctor.attribution.effective_limit import RouteKey, route_key, stated_timeout
 from apigw_doctor.attribution.silence import after_last_line_ms
 from apigw_doctor.attribution.timeline import Silence, Surroundings
+from apigw_doctor.evidence.crowd import FunctionTold, Members
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.evidence.traffic import LATENCY, Traffic
 from apigw_doctor.model.terms import Outcome
 
 #: An invocation that took this share of another's time counts as slow beside it.
@@ -31,11 +34,11 @@ _NEVER = float("inf")
 class _Times(msgspec.Struct):
     """Sorted times of a group of invocations; a killed one took for ever."""
 
-    values: list[float]
+    values: Sequence[float]
 
     @classmethod
-    def of(cls, rows: Iterable[LambdaInvocation]) -> "_Times":
-        return cls(sorted(_time(row) for row in rows))
+    def of(cls, rows: Iterable[LambdaInvocation], others: Iterable[float]) -> "_Times":
+        return cls(_sorted([*map(_time, rows), *others]))
 
     def slow_beside(self, own: LambdaInvocation, *, own_included: bool) -> int:
         least = _SLOW_SHARE * max(_own_time(own), 1.0)
@@ -44,21 +47,22 @@ class _Times(msgspec.Struct):
 
 
 class _Function(msgspec.Struct):
-    """All invocations of one function, by begin."""
+    """All invocations of one function: those with rows by begin, and the unremarkable ones."""
 
     rows: list[LambdaInvocation]
-    begins: list[float]
-    ends: list[float]
+    members: Members
+    begins: Sequence[float]
+    ends: Sequence[float]
     until: float | None
     times: _Times
     firsts: _Times
     laters: _Times
-    well_ms: list[float]
+    well_ms: Sequence[float]
     usual_concurrency: float | None
     always_silent: bool
     #: shape of a call line -> how long until anything followed, sorted
-    calls: dict[str, list[float]]
-    all_calls: list[float]
+    calls: dict[str, Sequence[float]]
+    all_calls: Sequence[float]
 
 
 class _Route(msgspec.Struct):
@@ -77,10 +81,28 @@ class Neighbourhood:
         by_function: dict[str | None, list[LambdaInvocation]] = defaultdict(list)
         for row in evidence.invocations:
             by_function[row.function].append(row)
-        self._functions = {name: _prepare(rows) for name, rows in by_function.items()}
+        members = evidence.crowd.members()
+        self._functions = {
+            name: _prepare(rows, members.get(name) or Members(), evidence.crowd.told(name) or FunctionTold(name))
+            for name, rows in by_function.items()
+        }
         self._routes: dict[RouteKey, _Route] = defaultdict(_Route)
         for request in evidence.requests:
             _add(self._routes[route_key(request)], request)
+        self._add_traffic(evidence.traffic)
+
+    def _add_traffic(self, traffic: Traffic) -> None:
+        longest: dict[int, float] = {}
+        for place, took, marks in zip(traffic.place, traffic.integration_ms, traffic.marks, strict=True):
+            if marks & LATENCY and took > longest.get(place, -1.0):
+                longest[place] = took
+        for number, count in Counter(traffic.place).items():
+            place = traffic.places[number]
+            route = self._routes[(place.api_id, place.stage, place.method, place.route or place.function)]
+            route.well += count
+            if number in longest:
+                # The request that asks is not among them: one longest is enough.
+                route.longest = sorted([*route.longest, longest[number]], reverse=True)[:2]
 
     def of(
         self, request: GatewayRequest | None, invocation: LambdaInvocation | None, silence: Silence | None
@@ -127,29 +149,42 @@ def _answered_well(request: GatewayRequest) -> bool:
     return request.status is not None and request.status < 500 and not stated_timeout(request)
 
 
-def _prepare(rows: list[LambdaInvocation]) -> _Function:
+def _prepare(rows: list[LambdaInvocation], members: Members, told: FunctionTold) -> _Function:
     ordered = sorted(rows, key=lambda row: row.begun_at if row.begun_at is not None else _NEVER)
-    begins = [row.begun_at for row in ordered if row.begun_at is not None]
-    ends = sorted(row.finished_at for row in ordered if row.finished_at is not None)
-    counts = [_running(begins, ends, row.begun_at) for row in ordered if row.begun_at is not None and _well(row)]
-    calls = _calls(rows)
+    begins = _sorted([*(row.begun_at for row in ordered if row.begun_at is not None), *_known(members.begun_at)])
+    ends = _sorted([*(row.finished_at for row in ordered if row.finished_at is not None), *_known(members.finished_at)])
+    well_begins = [*(row.begun_at for row in ordered if row.begun_at is not None and _well(row))]
+    counts = [_running(begins, ends, at) for at in (*well_begins, *_known(members.begun_at))]
+    calls = _calls(rows, told)
+    lasts = [line.at for row in rows for line in row.lines[-1:] if line.at]
+    durations = [row.duration_ms for row in rows if _well(row) and row.duration_ms is not None]
     return _Function(
         rows=ordered,
+        members=members,
         begins=begins,
         ends=ends,
-        until=max([*ends, *begins, *(line.at for row in rows for line in row.lines[-1:] if line.at)], default=None),
-        times=_Times.of(rows),
-        firsts=_Times.of(row for row in rows if row.first_in_stream),
-        laters=_Times.of(row for row in rows if row.first_in_stream is False),
-        well_ms=sorted(row.duration_ms for row in rows if _well(row) and row.duration_ms is not None),
+        until=max([*ends[-1:], *begins[-1:], *lasts, *([told.until] if told.until is not None else [])], default=None),
+        times=_Times.of(rows, members.own_ms),
+        firsts=_Times.of((row for row in rows if row.first_in_stream), members.own_where(1)),
+        laters=_Times.of((row for row in rows if row.first_in_stream is False), members.own_where(0)),
+        well_ms=_sorted([*durations, *_known(members.duration_ms)]),
         usual_concurrency=float(median(counts)) if counts else None,
-        always_silent=_always_silent(rows),
+        always_silent=_always_silent(rows, told),
         calls=calls,
-        all_calls=sorted(gap for gaps in calls.values() for gap in gaps),
+        all_calls=_sorted([gap for gaps in calls.values() for gap in gaps]),
     )
 
 
-def _calls(rows: list[LambdaInvocation]) -> dict[str, list[float]]:
+def _sorted(values: list[float]) -> Sequence[float]:
+    """In order, in eight bytes each."""
+    return array("d", sorted(values))
+
+
+def _known(column: "array[float]") -> Iterable[float]:
+    return (value for value in column if value == value)
+
+
+def _calls(rows: list[LambdaInvocation], told: FunctionTold) -> dict[str, Sequence[float]]:
     found: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         lines = [line for line in row.lines if not line.extension and line.at is not None]
@@ -162,24 +197,30 @@ def _calls(rows: list[LambdaInvocation]) -> dict[str, list[float]]:
             else:
                 gap = row.finished_at - at if _well(row) and row.finished_at is not None else _NEVER
             found[shape(line.text)].append(gap)
-    for gaps in found.values():
-        gaps.sort()
-    return dict(found)
+    for called, gaps in told.calls.items():
+        found[called].extend(gaps)
+    return {called: _sorted(gaps) for called, gaps in found.items()}
 
 
-def _running(begins: list[float], ends: list[float], at: float) -> int:
+def _running(begins: Sequence[float], ends: Sequence[float], at: float) -> int:
     """How many run at that moment, one that begins then included."""
     return bisect_right(begins, at) - bisect_left(ends, at)
 
 
-def _always_silent(rows: list[LambdaInvocation]) -> bool:
+def _always_silent(rows: list[LambdaInvocation], told: FunctionTold) -> bool:
     """Every invocation with lines of its own ends in a silence that holds most of its time."""
     tails = [
         (tail, row.duration_ms or 0.0)
         for row in rows
         if (tail := after_last_line_ms(row)) is not None and row.duration_ms
     ]
-    return len(tails) >= 2 and all(tail > SILENT_FROM_MS and tail > STALL_SHARE * duration for tail, duration in tails)
+    silent = sum(is_silent(tail, duration) for tail, duration in tails) + told.silent_tail
+    return len(tails) + told.with_tail >= 2 and silent == len(tails) + told.with_tail
+
+
+def is_silent(tail_ms: float, duration_ms: float) -> bool:
+    """The silence at an invocation's end holds most of its time."""
+    return tail_ms > SILENT_FROM_MS and tail_ms > STALL_SHARE * duration_ms
 
 
 def _well(row: LambdaInvocation) -> bool:
@@ -198,18 +239,17 @@ def _function(found: Surroundings, function: _Function, own: LambdaInvocation) -
     begun = own.begun_at
     before = bisect_right(function.ends, begun) if begun is not None else 0
     durations = function.well_ms
-    if _well(own) and own.duration_ms is not None:
-        durations = list(durations)
-        durations.remove(own.duration_ms)
+    own_place = bisect_left(durations, own.duration_ms) if _well(own) and own.duration_ms is not None else None
     following = _following(function, own)
+    least = _SLOW_SHARE * max(_own_time(own), 1.0)
     return msgspec.structs.replace(
         found,
-        same_function=len(function.rows) - 1,
+        same_function=len(function.times.values) - 1,
         same_function_slow=function.times.slow_beside(own, own_included=True),
-        same_function_median_ms=float(median(durations)) if durations else None,
-        same_function_max_ms=durations[-1] if durations else None,
+        same_function_median_ms=_median(durations, own_place),
+        same_function_max_ms=_longest(durations, own_place),
         idle_before_ms=begun - function.ends[before - 1] if begun is not None and before else None,
-        fast_afterwards=None if not following else not any(_slow(row, own) for row in following),
+        fast_afterwards=None if not following else not any(time >= least for time in following),
         concurrency=_running(function.begins, function.ends, begun + _SOON_MS) if begun is not None else None,
         usual_concurrency=function.usual_concurrency,
         always_silent_after_last_line=function.always_silent,
@@ -220,21 +260,46 @@ def _function(found: Surroundings, function: _Function, own: LambdaInvocation) -
     )
 
 
-def _following(function: _Function, own: LambdaInvocation) -> list[LambdaInvocation]:
-    if own.begun_at is None:
+def _median(values: Sequence[float], without: int | None) -> float | None:
+    """The median of sorted values, one of them left out."""
+    count = len(values) - (without is not None)
+    if count < 1:
+        return None
+
+    def at(place: int) -> float:
+        return values[place + 1 if without is not None and place >= without else place]
+
+    return float(at(count // 2) if count % 2 else (at(count // 2 - 1) + at(count // 2)) / 2.0)
+
+
+def _longest(values: Sequence[float], without: int | None) -> float | None:
+    last = len(values) - 1
+    last -= last == without
+    return values[last] if last >= 0 else None
+
+
+def _following(function: _Function, own: LambdaInvocation) -> list[float]:
+    """Times of the next invocations of the function, by begin; a killed one took for ever."""
+    begun = own.begun_at
+    if begun is None:
         return []
-    start = bisect_right(function.begins, own.begun_at)
-    return [row for row in function.rows[start : start + _NEXT] if row.begun_at is not None]
-
-
-def _slow(row: LambdaInvocation, beside: LambdaInvocation) -> bool:
-    return _time(row) >= _SLOW_SHARE * max(_own_time(beside), 1.0)
+    start = bisect_right(function.rows, begun, key=lambda row: row.begun_at if row.begun_at is not None else _NEVER)
+    near = [(row.begun_at, _time(row)) for row in function.rows[start : start + _NEXT] if row.begun_at is not None]
+    members = function.members
+    start = bisect_right(members.begun_at, begun)
+    near += [
+        (members.begun_at[place], members.own_ms[place])
+        for place in range(start, min(start + _NEXT, len(members.begun_at)))
+        if members.begun_at[place] == members.begun_at[place]
+    ]
+    near.sort(key=lambda item: item[0])
+    return [time for _, time in near[:_NEXT]]
 
 
 def _targets(found: Surroundings, function: _Function, own: LambdaInvocation, silence: Silence) -> Surroundings:
     """Count calls of other invocations, to the same target and to others, that returned or stalled."""
     enough = STALL_SHARE * silence.duration_ms
-    same = function.calls.get(shape(silence.last_line), [])
+    same = function.calls.get(shape(silence.last_line), ())
     returned = bisect_left(same, enough)
     # The silence's own line is among the stalled ones when it names a call.
     stalled = len(same) - returned - (1 if names_call(silence.last_line) else 0)

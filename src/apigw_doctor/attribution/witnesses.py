@@ -17,6 +17,7 @@ from apigw_doctor.evidence.tables import (
     LoadBalancerRequest,
     TraceSegment,
 )
+from apigw_doctor.evidence.traffic import RequestPlace, Traffic
 from apigw_doctor.model.ids import UUID
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 
@@ -39,7 +40,7 @@ def hear(evidence: Evidence) -> Witnesses:
     """Join every witness of the evidence."""
     found = Witnesses(requests=list(evidence.requests))
     _traces(found, evidence.segments)
-    index = _Index(found.requests)
+    index = _Index(found.requests, evidence.traffic)
     told: dict[str, GatewayRequest] = {}
     for reply in evidence.clients:
         request = index.of_client(reply)
@@ -50,7 +51,7 @@ def hear(evidence: Evidence) -> Witnesses:
         if request is not None:
             found.clients.setdefault(request.key, reply)
     found.requests = [told.get(request.key, request) for request in found.requests]
-    alone = not evidence.requests
+    alone = not evidence.requests and not len(evidence.traffic)
     for number, line in enumerate(evidence.load_balancer):
         request = index.of_load_balancer(line)
         if (
@@ -76,8 +77,9 @@ def hear(evidence: Evidence) -> Witnesses:
 class _Index:
     """Requests by their ids and in order of time."""
 
-    def __init__(self, requests: list[GatewayRequest]) -> None:
+    def __init__(self, requests: list[GatewayRequest], traffic: Traffic) -> None:
         self._requests = requests
+        self._traffic = traffic
         self._by_id: dict[str, GatewayRequest] = {}
         self._by_trace: dict[str, list[GatewayRequest]] = defaultdict(list)
         for request in requests:
@@ -104,6 +106,8 @@ class _Index:
                 and (begin is None or _near(row, begin))
                 and _longer(row, reply.elapsed_ms)
             ]
+            if begin is not None and self._others(begin, reply.method, reply.path, endpoint=False):
+                return None
             return fitting[0] if len(fitting) == 1 else None
         return None
 
@@ -122,7 +126,8 @@ class _Index:
             and (line.method is None or row.method in (None, line.method, "ANY"))
             and _same_path(row, line.path)
         ]
-        return fitting[0] if len(fitting) == 1 else None
+        alone = len(fitting) == 1 and not self._others(begin, line.method, line.path, endpoint=True)
+        return fitting[0] if alone else None
 
     def of_edge(self, edge: EdgeRequest) -> GatewayRequest | None:
         begin = edge.ended_at - (edge.time_taken_ms or 0.0)
@@ -133,7 +138,17 @@ class _Index:
             and _same_path(row, edge.path)
             and (edge.method is None or row.method in (None, edge.method, "ANY"))
         ]
-        return fitting[0] if len(fitting) == 1 else None
+        alone = len(fitting) == 1 and not self._others(begin, edge.method, edge.path, endpoint=False)
+        return fitting[0] if alone else None
+
+    def _others(self, begin: float, method: str | None, path: str | None, *, endpoint: bool) -> bool:
+        """A well-answered request without a row fits as well; with `endpoint` only those that call no function."""
+        return any(
+            _same_path(place, path)
+            and (method is None or place.method in (None, method, "ANY"))
+            and not (endpoint and place.function is not None)
+            for place in self._traffic.near(begin - BEFORE_MS, begin + AFTER_MS)
+        )
 
 
 def _near(row: GatewayRequest, begin: float) -> bool:
@@ -147,7 +162,7 @@ def _longer(row: GatewayRequest, elapsed_ms: float | None) -> bool:
     return elapsed_ms is None or total is None or total >= elapsed_ms - 500.0
 
 
-def _same_path(row: GatewayRequest, path: str | None) -> bool:
+def _same_path(row: GatewayRequest | RequestPlace, path: str | None) -> bool:
     """The paths agree where both are known; `{x}` in a route stands for any part, a stage may come first."""
     if path is None:
         return True

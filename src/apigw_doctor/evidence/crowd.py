@@ -5,10 +5,13 @@ lines told of calls, silences and inits.
 """
 
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
 from itertools import compress
 
 import msgspec
+
+from apigw_doctor.evidence.traffic import extremes
 
 #: Column -> type code of `array`; times are epoch ms, durations ms, NaN where unknown. `first` tells whether the
 #: invocation was the first of its stream: 1 yes, 0 no, 2 not known.
@@ -22,7 +25,7 @@ COLUMNS = {
     "own_ms": "d",
     "first": "B",
 }
-_NAN = float("nan")
+_NAN, _NEVER = float("nan"), float("inf")
 
 
 class FunctionTold(msgspec.Struct):
@@ -49,6 +52,21 @@ class FunctionTold(msgspec.Struct):
         self.init_types |= other.init_types
         if other.until is not None:
             self.until = other.until if self.until is None else max(self.until, other.until)
+
+
+class Members(msgspec.Struct):
+    """The unremarkable invocations of one function, in order of begin; NaN where unknown."""
+
+    begun_at: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
+    started_at: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
+    finished_at: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
+    duration_ms: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
+    own_ms: "array[float]" = msgspec.field(default_factory=lambda: array("d"))
+    first: "array[int]" = msgspec.field(default_factory=lambda: array("B"))
+
+    def own_where(self, first: int) -> Iterator[float]:
+        """Own times of those whose place in the stream is this: 1 first, 0 later."""
+        return (own for own, is_first in zip(self.own_ms, self.first, strict=True) if is_first == first)
 
 
 class Crowd:
@@ -108,6 +126,20 @@ class Crowd:
                 getattr(self, name).extend(getattr(other, name))
         self.function.extend(array("I", map(numbers.__getitem__, other.function)))
 
+    def within(self, holds: Callable[[float | None], bool]) -> "Crowd":
+        """The invocations whose begin `holds` accepts; what their functions told stays."""
+        found = Crowd()
+        found.functions, found._numbers = self.functions, self._numbers
+        keep = bytes(holds(None if at != at else at) for at in self.begun_at)
+        for name, code in COLUMNS.items():
+            setattr(found, name, array(code, compress(getattr(self, name), keep)))
+        return found
+
+    def span(self) -> tuple[float, float] | None:
+        """First and last moment spoken of."""
+        times = [at for column in (self.begun_at, self.finished_at) for at in extremes(column)]
+        return (min(times), max(times)) if times else None
+
     def names(self) -> set[str | None]:
         """Functions that have invocations here."""
         return {self.functions[number].name for number in set(self.function)}
@@ -117,17 +149,21 @@ class Crowd:
         number = self._numbers.get(name)
         return None if number is None else self.functions[number]
 
-    def of(self, name: str | None, column: str, *, first: int | None = None) -> "array[float]":
-        """Known values of one column for one function; with `first` only where that column has this value."""
-        number = self._numbers.get(name)
-        values: array[float] = getattr(self, column)
-        if number is None:
-            return array("d")
-        if first is None:
-            mine = [at == number for at in self.function]
-        else:
-            mine = [at == number and is_first == first for at, is_first in zip(self.function, self.first, strict=True)]
-        return array("d", (value for value in compress(values, mine) if value == value))
+    def members(self) -> dict[str | None, "Members"]:
+        """The columns by function, each in order of begin."""
+        begins = array("d", (at if at == at else _NEVER for at in self.begun_at))
+        order = sorted(range(len(self)), key=begins.__getitem__)
+        order.sort(key=self.function.__getitem__)
+        columns = {name: array(code, map(getattr(self, name).__getitem__, order)) for name, code in COLUMNS.items()}
+        found: dict[str | None, Members] = {}
+        first = 0
+        while first < len(order):
+            number = columns["function"][first]
+            last = bisect_right(columns["function"], number, lo=first)
+            parts = {name: column[first:last] for name, column in columns.items() if name not in ("ident", "function")}
+            found[self.functions[number].name] = Members(**parts)
+            first = last
+        return found
 
     def records(self) -> Iterator[tuple[object, ...]]:
         """Every invocation as a tuple, its function's name written out; for comparisons."""

@@ -6,7 +6,8 @@ knowing whose invocation is whose; some 50 bytes each are enough for that, where
 
 import hashlib
 from array import array
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
 
 import msgspec
@@ -71,14 +72,12 @@ class Traffic:
         self.integration_ms = array("d")
         self.status = array("H")
         self.marks = array("B")
+        #: numbers of the requests and their arrivals in order of time, once somebody asked
+        self._order: array[int] | None = None
+        self._arrivals = array("d")
 
     def __len__(self) -> int:
         return len(self.ident)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Traffic) and sorted(self.records(), key=repr) == sorted(other.records(), key=repr)
-
-    __hash__ = None  # type: ignore[assignment]
 
     def number(self, place: RequestPlace) -> int:
         """The place's number in the column `place`."""
@@ -128,6 +127,18 @@ class Traffic:
         for name, code in COLUMNS.items():
             setattr(found, name, array(code, compress(getattr(self, name), keep)))
         return found
+
+    def within(self, holds: Callable[[float | None], bool]) -> "Traffic":
+        """The requests whose arrival `holds` accepts; an unknown one is given as None."""
+        return self.chosen(holds(None if at != at else at) for at in self.arrived_at)
+
+    def near(self, start: float, end: float) -> list[RequestPlace]:
+        """Places of the requests that arrived in this span of time, one entry a request."""
+        if self._order is None or len(self._order) != len(self):
+            self._order = array("Q", sorted(range(len(self)), key=self.arrived_at.__getitem__))
+            self._arrivals = array("d", map(self.arrived_at.__getitem__, self._order))
+        low, high = bisect_left(self._arrivals, start), bisect_right(self._arrivals, end)
+        return [self.places[self.place[number]] for number in self._order[low:high]]
 
     def records(self) -> Iterator[tuple[object, ...]]:
         """Every request as a tuple, its place written out; for comparisons."""

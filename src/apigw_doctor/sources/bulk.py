@@ -73,6 +73,7 @@ class Bulk:
         kept = frozenset(payloads.requests.idents())
         execution = self._gateway_log(Road.EXECUTION, folder / "execution", asked.also(kept))
         self._watcher.phase("joining")
+        payloads.requests.release_rest(execution.traffic, asked.asks_for, slow_from_ms)
         bring_back(access, payloads, slow_from_ms)
         bring_back(execution, payloads, slow_from_ms)
         payloads.requests.drop_fragments(execution.traffic)

@@ -85,6 +85,17 @@ class ExecutionRoad:
         self._api = reader.api_and_stage()
         self._slow_from = wanted.slow_from_ms
 
+    def first_event(self, block: bytes) -> int | None:
+        """Where the first line of the layout begins in a block; None when it has none."""
+        at = 0
+        while at < len(block):
+            if KEY.match(block, at + self._layout.column) is not None and block.find(b"\n", at, at + self._layout.column) < 0:
+                return at
+            at = block.find(b"\n", at) + 1
+            if at == 0:
+                break
+        return None
+
     # gathering
 
     def feed(self, block: bytes, number: int) -> int:

@@ -25,6 +25,8 @@ from apigw_doctor.sources.wanted_invocations import WantedInvocations
 
 #: A part of a large file, in bytes, and the least that is worth a task of its own.
 PART_BYTES = 40_000_000
+#: Read at once behind a stretch, to find where the next value begins.
+_BEHIND = 1 << 16
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -160,11 +162,8 @@ def _road(
 
 def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, read: StretchRead) -> None:
     number = 1
-    parts = stretch.surveyed.parts
     try:
-        for item in read_blocks(
-            stretch.surveyed.source, start=stretch.start if parts else 0, end=stretch.end if parts else None
-        ):
+        for item in _items(road, stretch):
             if isinstance(item, bytes):
                 read.size += len(item)
                 number = road.feed(item, number)
@@ -176,6 +175,30 @@ def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, rea
         read.problem = f"cannot be read: {error.strerror or error}"
     read.unfit = road.finish() is False
     read.lines = number - 1
+
+
+def _items(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch) -> Iterator[bytes | TooLong | Cut]:
+    """The blocks of a stretch. Lines that go on with a value belong to the stretch in which the value began."""
+    source, end = stretch.surveyed.source, stretch.end
+    if not stretch.surveyed.parts:
+        yield from read_blocks(source)
+        return
+    begun = stretch.start == 0 or not isinstance(road, ExecutionRoad)
+    for item in read_blocks(source, start=stretch.start, end=end):
+        if not begun and isinstance(item, bytes):
+            at = road.first_event(item)
+            begun = at is not None
+            item = item[at:] if at is not None else b""  # noqa: PLW2901 - what belongs to this stretch
+        if item:
+            yield item
+    if end is None or not isinstance(road, ExecutionRoad):
+        return
+    for item in read_blocks(source, start=end, size=_BEHIND):
+        at = road.first_event(item) if isinstance(item, bytes) else 0
+        if at != 0:
+            yield item if at is None else item[:at]  # type: ignore[index]
+        if at is not None:
+            return
 
 
 def _join(evidence: Evidence, other: Evidence) -> None:

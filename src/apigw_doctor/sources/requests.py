@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
+from apigw_doctor.attribution.clocks import integration_time_ms
 from apigw_doctor.attribution.unremarkable import note, unremarkable
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
 from apigw_doctor.evidence.traffic import Traffic, id64
@@ -100,6 +101,12 @@ class Requests:
     def idents(self) -> Iterator[int]:
         """`id64` of every request that is known by id."""
         return (id64(request_id) for request_id in self._by_plain)
+
+    def release_rest(self, traffic: Traffic, asked_for: Callable[[int, float | None], bool], slow_from_ms: float) -> None:
+        """Enter what has become complete, as its parts were joined, into the traffic."""
+        for request_id in list(self._by_plain):
+            if all(_quick(facts, slow_from_ms) for facts in self._by_plain[request_id]):
+                self.release(request_id, traffic, asked_for)
 
     def drop_fragments(self, traffic: Traffic) -> None:
         """Forget stray lines of requests that are in the traffic already."""
@@ -243,6 +250,13 @@ def _may_be_one(facts: Facts, part: Facts) -> bool:
     ids = {item for item in (facts.get("extended_request_id"), part.get("extended_request_id")) if item is not None}
     times = [part[field] for field in ("arrived_at", "first_line_at", "completed_at") if part.get(field) is not None]
     return len(ids) < 2 and _same_time(facts, times[0] if times else None)
+
+
+def _quick(facts: Facts, slow_from_ms: float) -> bool:
+    if "status" not in facts:
+        return False
+    took = integration_time_ms(row_of(dict(facts, key="")))
+    return took is None or took < slow_from_ms
 
 
 def _released(facts: Facts, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> bool:
