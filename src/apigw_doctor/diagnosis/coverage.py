@@ -5,6 +5,7 @@ from collections.abc import Callable
 from apigw_doctor.diagnosis.remedies import REMEDIES, Place
 from apigw_doctor.diagnosis.verdict import Coverage
 from apigw_doctor.evidence.tables import Evidence
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, INFO, LATENCY, TRACE
 from apigw_doctor.model.terms import EvidenceKind
 
 
@@ -20,48 +21,50 @@ def _row(kind: EvidenceKind, state: str, detail: str, remedy: str | None = None)
 def _execution(evidence: Evidence, place: Place) -> Coverage:
     kind = EvidenceKind.EXECUTION_LOG
     rows = [row for row in evidence.requests if kind in row.sources]
-    if not rows:
+    traffic = evidence.traffic
+    count = len(rows) + traffic.count(EXECUTION)
+    if not count:
         return _row(kind, "absent", "none given", REMEDIES["execution-logging"].command(place))
-    info = sum(row.saw_info for row in rows)
-    trace = sum(row.saw_trace for row in rows)
-    if info < len(rows) and not info:
-        detail = f"{len(rows)} requests at ERROR level: no start, so no elapsed time"
+    info = any(row.saw_info for row in rows) or traffic.count(EXECUTION | INFO)
+    trace = any(row.saw_trace for row in rows) or traffic.count(EXECUTION | TRACE)
+    if not info:
+        detail = f"{count} requests at ERROR level: no start, so no elapsed time"
         return _row(kind, "partial", detail, REMEDIES["execution-logging"].command(place))
     level = "with data trace" if trace else "at INFO, without data trace: no sending and no latency lines"
-    return _row(kind, "present" if trace else "partial", f"{len(rows)} requests {level}")
+    return _row(kind, "present" if trace else "partial", f"{count} requests {level}")
 
 
 def _access(evidence: Evidence, place: Place) -> Coverage:
     kind = EvidenceKind.ACCESS_LOG
     rows = [row for row in evidence.requests if kind in row.sources]
+    count = len(rows) + evidence.traffic.count(ACCESS)
     remedy = REMEDIES["access-logging"].command(place)
-    if not rows:
+    if not count:
         return _row(kind, "absent", "none given", remedy)
     latencies = sum(row.response_latency_ms is not None or row.integration_latency_ms is not None for row in rows)
+    latencies += evidence.traffic.count(ACCESS | LATENCY)
     if not latencies:
-        return _row(
-            kind, "partial", f"{len(rows)} requests without latencies or error types (a default format)", remedy
-        )
-    return _row(kind, "present", f"{len(rows)} requests, {latencies} with latencies")
+        return _row(kind, "partial", f"{count} requests without latencies or error types (a default format)", remedy)
+    return _row(kind, "present", f"{count} requests, {latencies} with latencies")
 
 
 def _lambda(evidence: Evidence, place: Place) -> Coverage:
     kind = EvidenceKind.LAMBDA_LOG
-    rows = evidence.invocations
-    if not rows:
+    rows, crowd = evidence.invocations, evidence.crowd
+    if not rows and not len(crowd):
         group = f"/aws/lambda/{place.function_name}"
         command = f"aws logs filter-log-events --log-group-name {group} --start-time MS --end-time MS > lambda.json"
         lost = "" if evidence.segments else ": who spent the time behind the gateway cannot be told"
         return _row(kind, "absent", f"none given{lost}", command)
-    functions = sorted({row.function for row in rows if row.function})
+    functions = sorted(name for name in {row.function for row in rows} | crowd.names() if name)
     named = (
         f" of {', '.join(functions[:3])}{' ...' if len(functions) > 3 else ''}"
         if functions
         else " of an unnamed function"
     )
-    reported = sum(row.duration_ms is not None for row in rows)
+    reported = sum(row.duration_ms is not None for row in rows) + sum(told.reported for told in crowd.functions)
     state = "present" if reported else "partial"
-    return _row(kind, state, f"{len(rows)} invocations{named}, {reported} with a REPORT")
+    return _row(kind, state, f"{len(rows) + len(crowd)} invocations{named}, {reported} with a REPORT")
 
 
 def _traces(evidence: Evidence, place: Place) -> Coverage:

@@ -12,6 +12,7 @@ import msgspec
 from apigw_doctor.diagnosis.judge import Judged
 from apigw_doctor.diagnosis.verdict import EvidenceText, Finding
 from apigw_doctor.evidence.tables import Evidence, LoadBalancerRequest
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, LATENCY
 from apigw_doctor.model.terms import ApiType, EvidenceKind, Kind, LimitBasis
 from apigw_doctor.model.times import iso
 
@@ -205,7 +206,7 @@ def _aliases(evidence: Evidence, judged: list[Judged]) -> list[Finding]:
     prepared = {row.function: row for row in evidence.functions if row.provisioned}
     prepared_by_log = {
         row.function for row in evidence.invocations if row.init_type == "provisioned-concurrency" and row.function
-    }
+    } | {told.name for told in evidence.crowd.functions if told.name and "provisioned-concurrency" in told.init_types}
     found = []
     called: dict[str, str | None] = {}
     for setting in evidence.integrations:
@@ -248,15 +249,18 @@ def _evidence_off(evidence: Evidence) -> list[Finding]:
         if stage.tracing is False and stage.api_type is ApiType.REST:
             off.append(f"{name}: tracing is off")
     poor = [row for row in evidence.requests if row.sources == (EvidenceKind.ACCESS_LOG,)]
+    traffic = evidence.traffic
+    lines = len(poor) + sum(seen & (EXECUTION | ACCESS) == ACCESS for seen in traffic.marks)
     if (
-        poor
+        lines
         and not evidence.stages
+        and not traffic.count(ACCESS | LATENCY)
         and all(
             row.response_latency_ms is None and row.integration_latency_ms is None and row.response_type is None
             for row in poor
         )
     ):
-        off.append(f"the access log ({len(poor)} lines) has no latency, no error type and no integration status")
+        off.append(f"the access log ({lines} lines) has no latency, no error type and no integration status")
     if not off:
         return []
     return [_finding("evidence-off", "Evidence is switched off", len(off), "; ".join(off))]

@@ -264,7 +264,8 @@ class Documents:
         else:
             self._slice = max(_SMALL_SLICE, self._slice // 2)
             self._good_part(cut[0])
-            self._closely(*(self._last_border(self._at, min(cut[0], self._at + _SMALL_SLICE)) or cut))
+            start = max(self._at, self._beyond)
+            self._closely(*(self._last_border(start, min(cut[0], start + _SMALL_SLICE)) or cut))
         return True
 
     def _last_border(self, start: int, stop: int) -> tuple[int, int] | None:

@@ -30,10 +30,13 @@ from apigw_doctor.diagnosis.verdict import (
     Verdict,
     Window,
 )
-from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact
+from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact, TimesFact
+from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, TargetTiming
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, Traffic
 from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
 from apigw_doctor.model.times import iso_or_none
+from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.collect import collect
 
 _RETRY_SLACK_MS = 6000.0
@@ -58,21 +61,28 @@ class Period(msgspec.Struct, frozen=True):
         )
 
 
-def diagnose_files(paths: Iterable[str], *, formats: Iterable[str] = (), period: Period | None = None) -> Diagnosis:
+def diagnose_files(
+    paths: Iterable[str],
+    *,
+    formats: Iterable[str] = (),
+    period: Period | None = None,
+    watcher: Watcher | None = None,
+) -> Diagnosis:
     """Diagnose everything behind `paths` (files, folders, globs, `-` for standard input).
 
-    `formats` are access-log format strings of stages. The answer is not redacted yet: see `redacted`.
+    `formats` are access-log format strings of stages; `watcher` is told how far the reading is. The answer is not
+    redacted yet: see `redacted`.
 
     Raises:
         NothingReadable: when nothing in the input could be evidence.
     """
-    return diagnose(collect(tuple(paths), formats=tuple(formats)), period or Period())
+    return diagnose(collect(tuple(paths), formats=tuple(formats), watcher=watcher), period or Period())
 
 
 def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
     """Diagnose evidence that was read already."""
     given, evidence = evidence, _within(evidence, period)
-    if given is not evidence and not evidence.requests and not evidence.invocations:
+    if given is not evidence and not _requests(evidence) and not _invocations(evidence):
         return _nothing_then(given)
     assembled = assemble(evidence)
     judged = [judge(timeline) for timeline in assembled.timelines if _is_asked(timeline, period)]
@@ -100,10 +110,22 @@ def _within(evidence: Evidence, period: Period) -> Evidence:
     if period.start is None and period.end is None:
         return evidence
     requests = [row for row in evidence.requests if period.holds(_moment(row))]
+    traffic = evidence.traffic.within(period.holds)
     # A request at the very end may have its invocation a little later.
-    about = period.widened(_PERIOD_MARGIN_MS) if requests else period
+    about = period.widened(_PERIOD_MARGIN_MS) if requests or len(traffic) else period
     invocations = [row for row in evidence.invocations if about.holds(row.begun_at)]
-    return msgspec.structs.replace(evidence, requests=requests, invocations=invocations)
+    crowd = evidence.crowd.within(about.holds)
+    return msgspec.structs.replace(
+        evidence, requests=requests, invocations=invocations, traffic=traffic, crowd=crowd
+    )
+
+
+def _requests(evidence: Evidence) -> int:
+    return len(evidence.requests) + len(evidence.traffic)
+
+
+def _invocations(evidence: Evidence) -> int:
+    return len(evidence.invocations) + len(evidence.crowd)
 
 
 def _is_asked(timeline: Timeline, period: Period) -> bool:
@@ -115,7 +137,8 @@ def _nothing_then(given: Evidence) -> Diagnosis:
     """The answer when all of the evidence lies outside the period that was asked for."""
     window = _window(given)
     headline = f"nothing in the period asked for: what was given runs from {window.from_} to {window.to}"
-    whole = diagnose(msgspec.structs.replace(given, requests=[], invocations=[]), Period())
+    nothing = msgspec.structs.replace(given, requests=[], invocations=[], traffic=Traffic(), crowd=Crowd())
+    whole = diagnose(nothing, Period())
     summary = msgspec.structs.replace(whole.summary, headline=headline)
     return msgspec.structs.replace(whole, summary=summary, coverage=coverage_of(given, Place()), fixes=())
 
@@ -138,6 +161,16 @@ def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
             route=row.route,
             function=row.function,
         )
+    if len(evidence.traffic):
+        usual = evidence.traffic.places[Counter(evidence.traffic.place).most_common(1)[0][0]]
+        return Place(
+            api_type=usual.api_type,
+            api_id=usual.api_id,
+            stage=usual.stage,
+            method=usual.method,
+            route=usual.route,
+            function=usual.function,
+        )
     return Place()
 
 
@@ -145,9 +178,9 @@ def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
 
 
 def _set_work(evidence: Evidence, judged: list[Judged]) -> tuple[SetWork, tuple[RouteStatistics, ...]]:
-    if not evidence.requests:
+    if not _requests(evidence):
         return SetWork(), ()
-    with DuckDbEngine(_facts(evidence, judged)) as engine:
+    with DuckDbEngine(_facts(evidence, judged), _times(evidence.traffic)) as engine:
         sets = SetWork(
             retries=engine.run("retry_storm", about=2 * ABOUT_MS, slack=_RETRY_SLACK_MS),
             bursts=engine.run("burst", window=BURST_WINDOW_MS, least=BURST_LEAST),
@@ -180,6 +213,29 @@ def _facts(evidence: Evidence, judged: list[Judged]) -> Iterable[RequestFact]:
         )
 
 
+def _times(traffic: Traffic) -> Iterable[TimesFact]:
+    """Integration times of the requests without rows, equal ones counted together."""
+    span: dict[int, tuple[float, float]] = {}
+    for place, at in zip(traffic.place, traffic.arrived_at, strict=True):
+        if at == at:
+            low, high = span.get(place, (at, at))
+            if at <= low or at >= high:
+                span[place] = (min(low, at), max(high, at))
+    for (number, took), count in Counter(zip(traffic.place, traffic.integration_ms, strict=True)).items():
+        place = traffic.places[number]
+        first, last = span.get(number, (None, None))
+        yield TimesFact(
+            api_id=place.api_id,
+            stage=place.stage,
+            method=place.method,
+            route=place.route or place.path,
+            integration_ms=took if took == took else None,
+            n=count,
+            first_at=first,
+            last_at=last,
+        )
+
+
 # what is said of the whole
 
 
@@ -189,8 +245,8 @@ def _summary(evidence: Evidence, verdicts: tuple[Verdict, ...], findings: tuple[
     window = _window(evidence)
     return Summary(
         headline=_headline(evidence, failed, near, findings),
-        requests=len(evidence.requests),
-        invocations=len(evidence.invocations),
+        requests=_requests(evidence),
+        invocations=_invocations(evidence),
         failed=len(failed),
         timed_out=sum(verdict.timed_out for verdict in failed),
         by_layer=_counts(failed, lambda verdict: verdict.layer.value),
@@ -211,11 +267,13 @@ def _window(evidence: Evidence) -> Window:
         times.extend(at for at in (row.arrived_at, row.completed_at, row.failed_at) if at is not None)
     for invocation in evidence.invocations:
         times.extend(at for at in (invocation.begun_at, invocation.finished_at) if at is not None)
+    times.extend(evidence.traffic.span() or ())
+    times.extend(evidence.crowd.span() or ())
     return Window(from_=iso_or_none(min(times, default=None)), to=iso_or_none(max(times, default=None)))
 
 
 def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tuple[Finding, ...]) -> str:
-    requests = len(evidence.requests)
+    requests = _requests(evidence)
     if not failed:
         return _quiet_headline(evidence, near, findings)
     if requests:
@@ -239,10 +297,10 @@ def _best(verdicts: list[Verdict]) -> Verdict:
 
 
 def _quiet_headline(evidence: Evidence, near: int, findings: tuple[Finding, ...]) -> str:
-    if evidence.requests:
-        seen = _plural(len(evidence.requests), "request")
-    elif evidence.invocations:
-        seen = _plural(len(evidence.invocations), "invocation")
+    if _requests(evidence):
+        seen = _plural(_requests(evidence), "request")
+    elif _invocations(evidence):
+        seen = _plural(_invocations(evidence), "invocation")
     else:
         return "no request and no invocation in what was given" + (
             f"; {_plural(len(findings), 'finding')} about its configuration" if findings else ""
@@ -262,7 +320,11 @@ def _wanted_evidence(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple
         return ()
     sources = {kind for row in evidence.requests for kind in row.sources}
     wanted = []
-    types = {row.api_type for row in evidence.requests}
+    traffic = evidence.traffic
+    types = {row.api_type for row in evidence.requests} | {place.api_type for place in traffic.places}
+    for mark, kind in ((EXECUTION, EvidenceKind.EXECUTION_LOG), (ACCESS, EvidenceKind.ACCESS_LOG)):
+        if traffic.count(mark):
+            sources.add(kind)
     if EvidenceKind.EXECUTION_LOG not in sources and types != {ApiType.HTTP}:
         wanted.append("execution-logging")
     if EvidenceKind.ACCESS_LOG not in sources:

@@ -12,7 +12,8 @@ WITH failures AS (
     FROM slots a LEFT JOIN slots b ON b.slot = a.slot + 1
 )
 SELECT n, first_at, last_at, keys, (SELECT count(*) FROM failures) AS failures,
-       (SELECT max(arrived_at) - min(arrived_at) FROM requests) AS window_ms
+       (SELECT greatest(max(arrived_at), (SELECT max(last_at) FROM times))
+               - least(min(arrived_at), (SELECT min(first_at) FROM times)) FROM requests) AS window_ms
 FROM joined
 WHERE n >= $least AND last_at - first_at <= $window
 ORDER BY n DESC, first_at
