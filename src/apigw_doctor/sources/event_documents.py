@@ -49,6 +49,7 @@ _HEAD = re.compile(
 _ARRAY_HEAD = re.compile(rb"\[\s*(?=[{\]])")
 _ARRAY_KEY = re.compile(rb'"(?:events|logEvents)"\s*:\s*\[')
 _JUNCTION = re.compile(rb"[ \t,]*\s*")
+_REST = re.compile(rb"[ \t\r]*\n")
 _BEHIND = re.compile(rb"\s*(,?)\s*")
 _SPACE = re.compile(r"[ \t\r\n]*")
 _JSON = json.JSONDecoder()
@@ -236,16 +237,19 @@ class Documents:
 
     def _other(self) -> None:
         """A document of another kind on one line, or a line of something else."""
-        end = self._text.find(b"\n", self._at) + 1 or len(self._text)
-        if self._text[self._at : self._at + 1] == b"{":
+        for window in (_SMALL_SLICE, _HEAD_LIMIT) if self._text.startswith(b"{", self._at) else ():
+            line, end, _ = self._text[self._at : self._at + window].partition(b"\n")
             try:
-                _, size = _JSON.raw_decode(self._text[self._at : min(end, self._at + SLICE)].decode("latin-1"))
+                _, size = _JSON.raw_decode(line.decode("latin-1"))
             except BAD:
-                pass
-            else:
-                self._ended_on = self._number = self._line
-                end = self._at + size
-        self._odd(end)
+                if end:
+                    break
+                continue
+            self._ended_on = self._number = self._line
+            match = _REST.match(self._text, self._at + size)
+            self._odd(match.end() if match else self._at + size)
+            return
+        self._odd(self._text.find(b"\n", self._at) + 1 or len(self._text))
 
     # inside the array
 
@@ -288,7 +292,8 @@ class Documents:
         found = elements(self._text[self._at : stop])
         if found.closing is not None:
             self._whole(found, self._at, stop)
-        elif stop >= len(self._text):
+            self._slice = max(_SMALL_SLICE, self._slice // 2)
+        elif self._final and stop >= len(self._text):
             self._closely(len(self._text), len(self._text))
         elif stop - self._at > LIMIT:
             self._damaged(stop)
