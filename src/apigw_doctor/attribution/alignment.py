@@ -10,6 +10,7 @@ from statistics import median
 import msgspec
 
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
+from apigw_doctor.evidence.traffic import id64
 
 _QUARTER_MS = 900_000.0
 #: A request and its invocation are never this far apart.
@@ -31,7 +32,8 @@ def align(evidence: Evidence) -> Aligned:
     files: dict[str, list[LambdaInvocation]] = defaultdict(list)
     for row in evidence.invocations:
         files[_file(row)].append(row)
-    zones = {name: zone for name, rows in files.items() if (zone := _zone_ms(rows, evidence.requests)) is not None}
+    arrivals = _arrivals(evidence)
+    zones = {name: zone for name, rows in files.items() if (zone := _zone_ms(rows, arrivals)) is not None}
     moved = {name: zone for name, zone in zones.items() if zone}
     if not moved:
         return Aligned(evidence, {})
@@ -48,15 +50,33 @@ def _file(row: LambdaInvocation) -> str:
     return row.cites[0].origin.rpartition(":")[0] if row.cites else ""
 
 
-def _zone_ms(rows: list[LambdaInvocation], requests: list[GatewayRequest]) -> float | None:
+def _arrivals(evidence: Evidence) -> dict[int, float]:
+    """When the request arrived that holds an invocation: by `id64` of the invocation's id or of their trace."""
+    ids = {id64(row.request_id.lower()) for row in evidence.invocations}
+    ids |= {id64(row.trace_id) for row in evidence.invocations if row.trace_id}
+    found = {
+        claim: at
+        for claim, at in zip(evidence.traffic.claim, evidence.traffic.arrived_at, strict=True)
+        if claim in ids and at == at
+    }
+    for request in evidence.requests:
+        if request.arrived_at is not None:
+            if request.trace_id is not None:
+                found[id64(request.trace_id)] = request.arrived_at
+            if request.lambda_request_id is not None:
+                found[id64(request.lambda_request_id.lower())] = request.arrived_at
+    return found
+
+
+def _zone_ms(rows: list[LambdaInvocation], arrivals: dict[int, float]) -> float | None:
     """Offset of a file in whole quarter hours; None when no id tells."""
-    by_id = {row.request_id: row for row in rows}
-    by_trace = {row.trace_id: row for row in rows if row.trace_id}
     offsets = []
-    for request in requests:
-        row = by_id.get(request.lambda_request_id or "") or by_trace.get(request.trace_id or "-")
-        if row is not None and row.begun_at is not None and request.arrived_at is not None:
-            offsets.append(row.begun_at - request.arrived_at)
+    for row in rows:
+        arrived = arrivals.get(id64(row.request_id.lower()))
+        if arrived is None and row.trace_id:
+            arrived = arrivals.get(id64(row.trace_id))
+        if arrived is not None and row.begun_at is not None:
+            offsets.append(row.begun_at - arrived)
     if not offsets:
         return None
     typical = median(offsets)

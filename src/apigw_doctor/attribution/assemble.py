@@ -62,7 +62,7 @@ def assemble(evidence: Evidence) -> Assembled:
     return Assembled(
         tuple(sorted(timelines, key=_when)),
         tuple(everything.requests),
-        sum(item.invocation is not None for item in joiner.by_id.values()),
+        joiner.joins_by_id,
         joiner.skew_ms,
         tuple(unclaimed),
         aligned.moved,

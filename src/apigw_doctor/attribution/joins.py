@@ -24,6 +24,7 @@ BEFORE_MS, AFTER_MS = 250.0, 2000.0
 END_WITHIN_MS = 250.0
 _SKEW_WORTH_MS = 250.0
 _COVER_MARGIN_MS = 60_000.0
+_PAIRS_ENOUGH = 20_000
 _NO_BOUND = float("inf")
 
 
@@ -67,6 +68,7 @@ class Joiner:
                 self.by_id[request.key] = joined
                 if joined.invocation is not None:
                     self._taken[joined.invocation.request_id] = request.key
+        self._unseen_offsets = _offsets(evidence)
         self.skew_ms = self._skew()
 
     def _join_by_id(self, request: GatewayRequest) -> Joined | None:
@@ -102,10 +104,16 @@ class Joiner:
     def _skew(self) -> float | None:
         """Offset of the Lambda log's clock: what id-joined pairs show beyond the way that a request needs."""
         offsets = [joined.pairing.offset_ms for joined in self.by_id.values() if joined.pairing.offset_ms is not None]
+        offsets += self._unseen_offsets
         if len(offsets) < 2:
             return None
         typical = median(offsets)
         return typical if typical < -_SKEW_WORTH_MS or typical > 60_000.0 else None
+
+    @property
+    def joins_by_id(self) -> int:
+        """How many pairs an id has joined, those without rows included."""
+        return sum(item.invocation is not None for item in self.by_id.values()) + len(self._unseen_offsets)
 
     # time window
 
@@ -216,6 +224,18 @@ def _spans(evidence: Evidence) -> dict[str | None, tuple[float, float]]:
             low, high = spans.get(name, (first, last))
             spans[name] = (min(low, first), max(high, last))
     return spans
+
+
+def _offsets(evidence: Evidence) -> list[float]:
+    """Begin less arrival of pairs that an id joins and that have no row, at least of one of both; of many, a part."""
+    traffic, crowd = evidence.traffic, evidence.crowd
+    if not len(traffic):
+        return []
+    one_in = len(traffic) // _PAIRS_ENOUGH + 1
+    begun = {ident: at for ident, at in zip(crowd.ident, crowd.begun_at, strict=True) if ident % one_in == 0}
+    begun |= {id64(row.request_id.lower()): row.begun_at for row in evidence.invocations if row.begun_at is not None}
+    pairs = zip(traffic.claim, traffic.arrived_at, strict=True)
+    return [offset for claim, at in pairs if claim in begun and (offset := begun[claim] - at) == offset]
 
 
 def _claimed(evidence: Evidence) -> set[str]:

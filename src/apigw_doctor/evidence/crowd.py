@@ -128,9 +128,22 @@ class Crowd:
 
     def within(self, holds: Callable[[float | None], bool]) -> "Crowd":
         """The invocations whose begin `holds` accepts; what their functions told stays."""
+        return self._chosen(bytes(holds(None if at != at else at) for at in self.begun_at))
+
+    def without(self, idents: set[int]) -> "Crowd":
+        """Every invocation once, and none of these."""
+        if len(set(self.ident)) == len(self) and idents.isdisjoint(self.ident):
+            return self
+        known = set(idents)
+        keep = bytearray()
+        for ident in self.ident:
+            keep.append(ident not in known)
+            known.add(ident)
+        return self._chosen(bytes(keep))
+
+    def _chosen(self, keep: bytes) -> "Crowd":
         found = Crowd()
         found.functions, found._numbers = self.functions, self._numbers
-        keep = bytes(holds(None if at != at else at) for at in self.begun_at)
         for name, code in COLUMNS.items():
             setattr(found, name, array(code, compress(getattr(self, name), keep)))
         return found

@@ -7,12 +7,16 @@
 True
 """
 
+import re
+
 import msgspec
 
 from apigw_doctor.sources import documents
 from apigw_doctor.sources.payload import Message, Payloads
 
 _LEAST_SHARE = 0.5
+#: No name that a decoder could be told.
+_ODD_KEY = re.compile(r'[\\"\x00-\x1f]|^absent attribute ')
 _MOST_LINES = 200
 
 
@@ -30,7 +34,7 @@ def access_layout_of(head: bytes) -> AccessLayout | None:
         return None
     keys = tuple(dict.fromkeys(key for record in records for key in record))
     flat = all(not isinstance(value, dict | list) for record in records for value in record.values())
-    if not flat or not all(map(_is_access_record, records[:3])):
+    if not flat or any(_ODD_KEY.search(key) for key in keys) or not all(map(_is_access_record, records[:3])):
         return None
     return AccessLayout(keys)
 

@@ -243,8 +243,8 @@ def _decoder(layout: AccessLayout, access: AccessLog) -> Any:  # noqa: ANN401 - 
     fields: list[tuple[str, Any, Any]] = [
         (name, msgspec.Raw, msgspec.Raw()) if name.startswith("other_") else (name, Any, None) for name in attributes
     ]
-    fields += [(name, Any, None) for name in _ATTRIBUTES.values() if name not in attributes]
-    record = msgspec.defstruct(
-        "Record", fields, rename=attributes, forbid_unknown_fields=True, gc=False
-    )
+    absent = [name for name in _ATTRIBUTES.values() if name not in attributes]
+    fields += [(name, Any, None) for name in absent]
+    names = attributes | {name: f"absent attribute {name}" for name in absent}
+    record = msgspec.defstruct("Record", fields, rename=names, forbid_unknown_fields=True, gc=False)
     return msgspec.json.Decoder(record).decode

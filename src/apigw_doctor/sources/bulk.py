@@ -12,13 +12,13 @@ import msgspec
 
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
-from apigw_doctor.evidence.traffic import Traffic, merged
+from apigw_doctor.evidence.traffic import Traffic, id64, merged
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.crew import run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Assignment, Portion, Shared, StretchRead, assign, read_portion
-from apigw_doctor.sources.requests import row_of
+from apigw_doctor.sources.requests import Facts, same_moment
 from apigw_doctor.sources.slow import SlowLog, bring_back, near_from_ms
 from apigw_doctor.sources.survey import Road, Surveyed
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
@@ -70,8 +70,13 @@ class Bulk:
         slow_from_ms = min(self._slow_from_ms, near_from_ms(evidence))
         asked = wishes_of(evidence, slow_from_ms)
         access = self._gateway_log(Road.ACCESS, folder / "access", asked)
-        kept = frozenset(payloads.requests.idents())
-        execution = self._gateway_log(Road.EXECUTION, folder / "execution", asked.also(kept))
+        payloads.requests.release_rest(access.traffic, asked.asks_for, slow_from_ms)
+        kept = {id64(facts["request_id"]) for facts in access.facts if facts.get("request_id")}
+        execution = self._gateway_log(
+            Road.EXECUTION, folder / "execution", asked.also(kept.union(payloads.requests.moments()))
+        )
+        payloads.requests.adopt(execution.facts)
+        payloads.requests.adopt(access.facts)
         self._watcher.phase("joining")
         payloads.requests.release_rest(execution.traffic, asked.asks_for, slow_from_ms)
         bring_back(access, payloads, slow_from_ms)
@@ -82,8 +87,8 @@ class Bulk:
         crowd, invocations = self._lambda_logs(folder / "lambda")
         evidence.files.extend(self._files.values())
         evidence = payloads.finish()
-        evidence.invocations.extend(invocations)
-        evidence.crowd = crowd
+        evidence.invocations = each_once([*invocations, *evidence.invocations])
+        evidence.crowd = crowd.without({id64(row.request_id.lower()) for row in evidence.invocations})
         return evidence
 
     def _of(self, road: Road) -> list[Surveyed]:
@@ -109,19 +114,18 @@ class Bulk:
     # the fast roads
 
     def _gateway_log(self, road: Road, folder: Path, wanted: Wanted) -> SlowLog:
-        log = SlowLog(Traffic(), [])
+        log = SlowLog(Traffic(), [], [])
         for assignment, portion in self._portions(road, folder, wanted, WantedInvocations()):
             before = tuple(self._lines_before.get(one.surveyed.source.name, 0) for one in assignment.stretches)
-            self._take(portion)
+            log.facts.extend(self._take(portion))
             log.add(portion, assignment, before)
         return log
 
     def _lambda_logs(self, folder: Path) -> tuple[Crowd, list[LambdaInvocation]]:
-        rows = [row_of(dict(facts, key="")) for facts in self._payloads.requests.parts()]
-        asked = asked_of(rows, self._payloads.evidence)
+        asked = asked_of(self._payloads.so_far())
         crowd, invocations = Crowd(), list[LambdaInvocation]()
         for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked):
-            self._take(portion)
+            self._payloads.requests.adopt(self._take(portion))
             crowd.extend(portion.crowd)
             invocations.extend(portion.rows)
         return crowd, invocations
@@ -140,12 +144,13 @@ class Bulk:
             self._advance(sum(stretch.size for stretch in assignment.stretches))
             yield assignment, portion
 
-    def _take(self, portion: Portion) -> None:
-        """Add what a portion read to the whole."""
+    def _take(self, portion: Portion) -> list[Facts]:
+        """Add what a portion read to the whole, but for the facts of its requests."""
+        found: list[Facts] = []
         for read in portion.stretches:
             name = read.source.name
             before = self._lines_before.get(name, 0)
-            self._payloads.requests.adopt([_moved(facts, name, before) for facts in read.facts] if before else read.facts)
+            found.extend(_moved(facts, name, before) if before else facts for facts in read.facts)
             self._count(read, before)
             self._lines_before[name] = before + read.lines
         evidence = self._payloads.evidence
@@ -153,6 +158,7 @@ class Bulk:
             value = getattr(portion.evidence, name)
             if isinstance(value, list):
                 getattr(evidence, name).extend(value)
+        return found
 
     def _count(self, read: StretchRead, before: int) -> None:
         """Note what a stretch was, and what in it could not be read."""
@@ -174,15 +180,30 @@ class Bulk:
 
     def _united(self, access: Traffic, execution: Traffic) -> Traffic:
         """The traffic of both logs without the requests that have rows."""
-        kept = set(self._payloads.requests.idents())
-        parts = [
-            part.chosen(ident not in kept for ident in part.ident) if not kept.isdisjoint(part.ident) else part
-            for part in (execution, access)
-        ]
+        kept = self._payloads.requests.moments()
+        parts = []
+        for part in (execution, access):
+            doubtful = set(kept).intersection(part.ident)
+            if doubtful:
+                part = part.chosen(  # noqa: PLW2901 - the rest of it
+                    ident not in doubtful or not same_moment(kept[ident], at)
+                    for ident, at in zip(part.ident, part.arrived_at, strict=True)
+                )
+            parts.append(part)
         return merged(*parts)
 
 
-def _moved(facts: dict[str, object], name: str, before: int) -> dict[str, object]:
+def each_once(rows: list[LambdaInvocation]) -> list[LambdaInvocation]:
+    """An invocation whose log was given twice counts once; the fuller telling of it stays."""
+    found: dict[str, LambdaInvocation] = {}
+    for row in rows:
+        known = found.get(row.request_id)
+        if known is None or (known.duration_ms is None and row.duration_ms is not None):
+            found[row.request_id] = row
+    return list(found.values())
+
+
+def _moved(facts: Facts, name: str, before: int) -> Facts:
     """The facts of a part of a file, their lines counted from the file's beginning."""
     cites = facts.get("cites")
     if isinstance(cites, list):

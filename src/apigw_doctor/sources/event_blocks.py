@@ -12,6 +12,7 @@ handed out as it stands (`Odd`), in order, for the tolerant reader: nothing is l
 """
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
@@ -38,6 +39,8 @@ _GATHERED = 1 << 16
 #: A share of lines that may be something else.
 _MOSTLY = 0.9
 
+#: A new subscription begins with these; they are handed out as odd.
+_CONTROL = re.compile(rb'(?:\{"messageType":\s*"CONTROL_MESSAGE"[^{}]*+(?:\{[^{}]*+\}[^{}]*+)*+\}\s*)+')
 Item = EventBlock | Odd | TooLong | Cut
 _Decode = Callable[[bytes, int, int], EventBlock | None]
 
@@ -57,6 +60,7 @@ def recognise(head: bytes) -> Shape | None:
         return _array(text)
     if text[:1] != b"{":
         return None
+    text = text[match.end() :] if (match := _CONTROL.match(text)) else text
     document = head_at(text, 0)
     lines = text.split(b"\n") if whole else text.split(b"\n")[:-1]
     lines = [line for line in lines if line.strip()]

@@ -66,6 +66,7 @@ class LambdaRoad:
         self._unit: list[tuple[int, bytes]] = []
         self._started = False
         self._reported = False
+        self._request_id = b""
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
@@ -82,13 +83,18 @@ class LambdaRoad:
                     unit = self._unit
                 if kind == b"START":
                     self._started = True
-            elif self._reported and not line.startswith(b"XRAY "):
+                    self._request_id = line[column + len(_START) : column + len(_START) + _UUID_CHARS]
+            elif self._reported and not self._belongs(line):
                 self._close()
                 unit = self._unit
             if kind == b"REPOR":
                 self._reported = True
             unit.append((at, line))
         return number + len(lines)
+
+    def _belongs(self, line: bytes) -> bool:
+        """A line behind REPORT still speaks of that invocation."""
+        return line.startswith(b"XRAY ") or self._request_id in line or b"imed out" in line or self._at(line) is None
 
     def finish(self) -> bool:
         """The stream has ended; False when its lines were not in order, so that it has to be read otherwise."""

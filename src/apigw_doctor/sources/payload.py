@@ -163,6 +163,14 @@ class Payloads:
         if isinstance(row, StageSettings) and row.access_log_format:
             self.access.add_format(row.access_log_format)
 
+    def so_far(self) -> Evidence:
+        """What is known of requests and configuration by now, without invocations; the reading may go on."""
+        return msgspec.structs.replace(
+            self.evidence,
+            requests=self.requests.rows_so_far(),
+            integrations=configuration.join_routes(list(self.evidence.integrations)),
+        )
+
     def finish(self) -> Evidence:
         """All rows, with the functions of unnamed logs filled in where a file's name tells."""
         self.evidence.requests = self.requests.rows()

@@ -6,7 +6,7 @@ by its plain id. Facts are plain dicts with the field names of `GatewayRequest` 
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -98,9 +98,12 @@ class Requests:
         """Plain ids of the requests that were met last."""
         return list(islice(reversed(self._by_plain), count))
 
-    def idents(self) -> Iterator[int]:
-        """`id64` of every request that is known by id."""
-        return (id64(request_id) for request_id in self._by_plain)
+    def moments(self) -> dict[int, list[float]]:
+        """`id64` of every request that is known by id -> times that its records tell."""
+        return {
+            id64(request_id): [at for facts in instances for at in _times_of(facts)]
+            for request_id, instances in self._by_plain.items()
+        }
 
     def release_rest(self, traffic: Traffic, asked_for: Callable[[int, float | None], bool], slow_from_ms: float) -> None:
         """Enter what has become complete, as its parts were joined, into the traffic."""
@@ -146,6 +149,10 @@ class Requests:
     def anonymous(self, key: str) -> Facts:
         """A request without any id, by a key made of its content (so that a second copy adds nothing)."""
         return self._anonymous.setdefault(key, {"key": key})
+
+    def rows_so_far(self) -> list[GatewayRequest]:
+        """Every request as it would be if nothing more came."""
+        return [row_of(dict(facts, key=facts.get("key", ""))) for facts in self.parts()]
 
     def rows(self) -> list[GatewayRequest]:
         """Every request, in the order met."""
@@ -248,7 +255,7 @@ def _merge_arrival(facts: Facts, other: Facts) -> None:
 def _may_be_one(facts: Facts, part: Facts) -> bool:
     """Both could be of one request: no two extended ids, and no long time between."""
     ids = {item for item in (facts.get("extended_request_id"), part.get("extended_request_id")) if item is not None}
-    times = [part[field] for field in ("arrived_at", "first_line_at", "completed_at") if part.get(field) is not None]
+    times = _times_of(part)
     return len(ids) < 2 and _same_time(facts, times[0] if times else None)
 
 
@@ -270,8 +277,16 @@ def _released(facts: Facts, traffic: Traffic, asked_for: Callable[[int, float | 
 
 
 def _same_time(facts: Facts, at: float | None) -> bool:
-    times = [facts[field] for field in ("arrived_at", "first_line_at", "completed_at") if facts.get(field) is not None]
-    return at is None or not times or min(abs(at - time) for time in times) < _SAME_REQUEST_MS
+    return at is None or same_moment(_times_of(facts), at)
+
+
+def _times_of(facts: Facts) -> list[float]:
+    return [facts[field] for field in ("arrived_at", "first_line_at", "completed_at") if facts.get(field) is not None]
+
+
+def same_moment(times: list[float], at: float) -> bool:
+    """A record of that time may be of the request with these times; NaN stands for a time that is not known."""
+    return not times or at != at or min(abs(at - time) for time in times) < _SAME_REQUEST_MS
 
 
 def _settle(facts: Facts) -> None:

@@ -14,13 +14,15 @@ from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.layout import Layout
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Assignment, Portion
-from apigw_doctor.sources.requests import row_of
+from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.spool import Slow, Spool
 from apigw_doctor.sources.survey import Surveyed
 from apigw_doctor.sources.wanted import Wanted
 
 #: The longest limit that a request can have, with streamed answers: what ran longer is never "raised beyond".
 _LONGEST_MS = 900_000.0
+#: A client may measure so much more than the gateway.
+_CLIENT_SLACK_MS = 1000.0
 
 
 class _Waiting(msgspec.Struct):
@@ -39,6 +41,8 @@ class SlowLog(msgspec.Struct):
 
     traffic: Traffic
     waiting: list[_Waiting]
+    #: what the log told of requests that are not in the traffic
+    facts: list[Facts]
 
     def add(self, portion: Portion, assignment: Assignment, lines_before: tuple[int, ...]) -> None:
         """Add what one portion read."""
@@ -49,9 +53,20 @@ class SlowLog(msgspec.Struct):
 
 
 def near_from_ms(evidence: Evidence) -> float:
-    """The shortest time that is near a limit which the configuration names."""
+    """The shortest time that is near a limit which the configuration names, or after which a client gave up."""
+    times = [NEAR_LIMIT_SHARE * row.timeout_ms for row in evidence.integrations if row.timeout_ms]
+    return min([*times, gave_up_after_ms(evidence)])
+
+
+def gave_up_after_ms(evidence: Evidence) -> float:
+    """The shortest time after which a client gave up that tells neither an id nor a moment."""
     return min(
-        (NEAR_LIMIT_SHARE * row.timeout_ms for row in evidence.integrations if row.timeout_ms), default=float("inf")
+        (
+            reply.elapsed_ms - _CLIENT_SLACK_MS
+            for reply in evidence.clients
+            if reply.gave_up and reply.at is None and reply.elapsed_ms is not None
+        ),
+        default=float("inf"),
     )
 
 
@@ -69,9 +84,8 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
     Raises:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
-    rows = [row_of(dict(facts, key="")) for facts in payloads.requests.parts()]
-    limits = EffectiveLimits(msgspec.structs.replace(payloads.evidence, requests=rows))
-    near = [_near(limits, place) for place in log.traffic.places]
+    limits = EffectiveLimits(payloads.so_far())
+    near = [_near(limits, place, gave_up_after_ms(payloads.evidence)) for place in log.traffic.places]
     shortest = min((low for low, _ in near), default=slow_from_ms)
     if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
         raise TooShort(shortest)
@@ -89,7 +103,7 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         log.traffic = log.traffic.chosen(number not in back for number in range(len(log.traffic)))
 
 
-def _near(limits: EffectiveLimits, place: RequestPlace) -> tuple[float, float]:
+def _near(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tuple[float, float]:
     """From when on, and up to when, a well-answered request of this place counts as near its limit, in ms."""
     limit = limits.of(
         GatewayRequest(
@@ -105,7 +119,7 @@ def _near(limits: EffectiveLimits, place: RequestPlace) -> tuple[float, float]:
     )
     # Answered long after a default: the limit was raised, to a value that nobody told.
     high = limit.limit_ms + ABOUT_MS if limit.basis is LimitBasis.DEFAULT else float("inf")
-    return NEAR_LIMIT_SHARE * limit.limit_ms, high
+    return min(NEAR_LIMIT_SHARE * limit.limit_ms, gave_up_ms), high
 
 
 def _any_between(traffic: Traffic, near: list[tuple[float, float]], slow_from_ms: float) -> bool:

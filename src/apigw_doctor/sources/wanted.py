@@ -35,7 +35,7 @@ class Wanted:
         return at >= 0 and arrived_at <= self.windows[at][1]
 
 
-    def also(self, idents: frozenset[int]) -> "Wanted":
+    def also(self, idents: set[int]) -> "Wanted":
         """The same and these requests."""
         return Wanted(self.idents | idents, self.windows, self.slow_from_ms)
 

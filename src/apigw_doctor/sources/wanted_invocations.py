@@ -57,13 +57,13 @@ class WantedInvocations:
         return False
 
 
-def asked_of(rows: list[GatewayRequest], evidence: Evidence) -> WantedInvocations:
-    """The invocations that these requests may have called, by any way of joining."""
-    limits = EffectiveLimits(msgspec.structs.replace(evidence, requests=rows))
+def asked_of(evidence: Evidence) -> WantedInvocations:
+    """The invocations that the requests with rows may have called, by any way of joining."""
+    limits = EffectiveLimits(evidence)
     idents: set[int] = set()
     logged: set[str] = set()
     windows: list[Window] = []
-    for row in rows:
+    for row in evidence.requests:
         limit = limits.of(row)
         if row.lambda_request_id is not None:
             idents.add(id64(row.lambda_request_id.lower()))
