@@ -349,6 +349,22 @@ def test_other_files_are_left_to_the_tolerant_reader(text: str) -> None:
     assert recognise(text.encode()) is None
 
 
+@pytest.mark.parametrize(("joint", "kind"), [("", "documents"), ("\n", "envelopes")])
+def test_a_subscription_may_begin_with_a_control_message(joint: str, kind: str) -> None:
+    """As the files of a new delivery stream do."""
+    control = {"messageType": "CONTROL_MESSAGE", "logGroup": "", "logEvents": [{"id": "", "message": "CWL CONTROL"}]}
+    inner = [{"id": "1", "timestamp": AT, "message": f"({ID}) Method completed with status: 504"}]
+    page = {"messageType": "DATA_MESSAGE", "logGroup": GROUP, "logStream": "s", "logEvents": inner}
+    data = joint.join(json.dumps(value) for value in (control, page, page)).encode()
+    shape = recognise(data)
+    assert shape is not None
+    assert shape.kind == kind
+    items = list(split(shape, [data]))
+    assert [type(item) for item in items[:2]] == [Odd, EventBlock]
+    assert not any(isinstance(item, Odd) for item in items[1:])
+    assert fast(items) == tolerant(numbered(data))
+
+
 def test_a_document_without_end_is_said_to_be_cut() -> None:
     """Its events count all the same."""
     data = json.dumps({"events": [{"message": "a", "timestamp": AT}, {"message": "b"}]}, indent=4).encode()

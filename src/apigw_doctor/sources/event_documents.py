@@ -346,10 +346,13 @@ class Documents:
         if self._hopeless and begun is not None:
             if not self._recovers(found, place):
                 return begun
-            return self._whole(found, place, following) if self._gone_on_from(place) else None
+            if self._gone_on_from(place):
+                self._whole(found, place, following)
+            return None
         start = place if begun is None else begun
         if not found.open and not found.damaged:
-            return self._whole(found, start, following)
+            self._whole(found, start, following)
+            return None
         self._hopeless = found.damaged or end - start > _HEAD_LIMIT
         return start
 

@@ -315,8 +315,8 @@ def flat_keys(samples: list[dict[str, Any]]) -> FlatKeys | None:
 
 def _keys_of(sample: dict[str, Any]) -> FlatKeys | None:
     if "@message" in sample:
-        group, stream, ptr = (key if key in sample else None for key in ("@log", "@logStream", "@ptr"))
-        return FlatKeys("@message", "@timestamp", group, stream, ptr, row=True)
+        rest = [key if key in sample else None for key in ("@log", "@logStream", "@ptr")]
+        return FlatKeys("@message", "@timestamp", *rest, row=True)
     message = next((key for key in _MESSAGE_KEYS if isinstance(sample.get(key), str)), None)
     time = next((key for key in TIME_KEYS if sample.get(key) is not None), None)
     group, stream = (
