@@ -315,8 +315,9 @@ def flat_keys(samples: list[dict[str, Any]]) -> FlatKeys | None:
 
 def _keys_of(sample: dict[str, Any]) -> FlatKeys | None:
     if "@message" in sample:
-        rest = [key if key in sample else None for key in ("@log", "@logStream", "@ptr")]
-        return FlatKeys("@message", "@timestamp", *rest, row=True)
+        there = {key: key for key in ("@log", "@logStream", "@ptr") if key in sample}
+        names = there.get("@log"), there.get("@logStream"), there.get("@ptr")
+        return FlatKeys("@message", "@timestamp", *names, row=True)
     message = next((key for key in _MESSAGE_KEYS if isinstance(sample.get(key), str)), None)
     time = next((key for key in TIME_KEYS if sample.get(key) is not None), None)
     group, stream = (
