@@ -11,15 +11,19 @@ from pathlib import Path
 
 import pytest
 from benchmarks.access import access_line, is_json
+from benchmarks.bars import bars
 from benchmarks.checks import Truth
 from benchmarks.execution import TELLING, execution_chunks, telling_lines
 from benchmarks.forms import events
 from benchmarks.generate import make_set
-from benchmarks.measure import measure, quoted
+from benchmarks.measure import Measured, measure, quoted
 from benchmarks.plan import OUTCOMES, Request, plan, shape_of
+from benchmarks.results import Results
 from benchmarks.run import main
+from benchmarks.tools import FLOOR
 
 from benchmarks import plan as plan_module
+from benchmarks import report
 
 _EVENT = re.compile(r"2026-03-01T\d\d:\d\d:\d\d\.\d{3}Z \([0-9a-f-]{36}\) \S")
 _MESSAGE_CHARS = 1024 + len(" [TRUNCATED]")
@@ -119,6 +123,28 @@ def test_memory_and_time_of_all_processes_are_measured(tmp_path: Path) -> None:
     assert found.exit_status == 3
     assert found.wall_s >= 0.3
     assert 55 < found.peak_mb < 150
+
+
+def test_a_section_of_the_page_is_replaced_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people wrote around the tables survives, and so does the other section."""
+    page = tmp_path / "performance.md"
+    monkeypatch.setattr(report, "PAGE", page)
+    report.write_page("bench", "first")
+    report.write_page("bench-full", "full")
+    page.write_text(page.read_text() + "\nwritten by hand\n")
+    report.write_page("bench", "second")
+    text = page.read_text()
+    assert text.startswith("# Performance\n")
+    assert "first" not in text
+    assert text.index("second") < text.index("full") < text.index("written by hand")
+
+
+def test_bars_are_ratios_inside_one_run() -> None:
+    """Ours in 2 s holds 3.5 times a floor of 1 s; 301 MB miss the bar of 300."""
+    results = Results()
+    results.add(("ours", "plain", 1.0), Measured(2.0, 3.0, 301.0, 1), "")
+    results.add((FLOOR, "plain", 1.0), Measured(1.0, 1.0, 10.0, 0), "")
+    assert [(bar.measured, bar.holds) for bar in bars(results)] == [(2.0, True), (301.0, False)]
 
 
 def test_the_examples_in_the_plan_hold() -> None:
