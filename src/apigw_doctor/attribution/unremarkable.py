@@ -7,7 +7,7 @@ its time may still matter, against a limit that is known when everything was rea
 from apigw_doctor.attribution.clocks import integration_time_ms, kind_of
 from apigw_doctor.attribution.effective_limit import Limit
 from apigw_doctor.evidence.tables import GatewayRequest
-from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, id64
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
 from apigw_doctor.model.terms import EvidenceKind, LimitBasis
 
 _ENDLESS = Limit(float("inf"), LimitBasis.CONFIGURED, float("inf"))
@@ -24,6 +24,7 @@ def note(traffic: Traffic, row: GatewayRequest) -> None:
     """Put an unremarkable request into the columns."""
     traffic.add(
         ident=id64(row.request_id or row.extended_request_id or ""),
+        extended=half_id(row.extended_request_id),
         claim=claim_of(row),
         place=traffic.number(place_of(row)),
         arrived_at=row.arrived_at,

@@ -32,6 +32,11 @@ def id64(text: str | bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
+def half_id(text: str | None) -> int:
+    """The lower half of `id64`; 0 for no id."""
+    return 0 if text is None else (id64(text) & 0xFFFFFFFF) or 1
+
+
 class RequestPlace(msgspec.Struct, frozen=True):
     """What requests of one route share; the fields of `GatewayRequest` of the same names."""
 
@@ -44,10 +49,12 @@ class RequestPlace(msgspec.Struct, frozen=True):
     function: str | None = None
 
 
-#: Column -> type code of `array`. Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
+#: Column -> type code of `array`. `ident` is the id64 of the plain request id, which a caller can set; `extended` the
+#: lower half of that of the extended id (0: not told). Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
 #: Lambda request id, else of the trace root, that ties the request to its invocation (0: none).
 COLUMNS = {
     "ident": "Q",
+    "extended": "I",
     "claim": "Q",
     "place": "I",
     "arrived_at": "d",
@@ -65,6 +72,7 @@ class Traffic:
         self.places: list[RequestPlace] = []
         self._numbers: dict[RequestPlace, int] = {}
         self.ident = array("Q")
+        self.extended = array("I")
         self.claim = array("Q")
         self.place = array("I")
         self.arrived_at = array("d")
@@ -90,6 +98,7 @@ class Traffic:
     def add(
         self,
         ident: int,
+        extended: int,
         claim: int,
         place: int,
         arrived_at: float | None,
@@ -100,6 +109,7 @@ class Traffic:
     ) -> None:
         """One more request."""
         self.ident.append(ident)
+        self.extended.append(extended)
         self.claim.append(claim)
         self.place.append(place)
         self.arrived_at.append(_NAN if arrived_at is None else arrived_at)
@@ -143,7 +153,14 @@ class Traffic:
     def records(self) -> Iterator[tuple[object, ...]]:
         """Every request as a tuple, its place written out; for comparisons."""
         for row in zip(*(getattr(self, name) for name in COLUMNS), strict=True):
-            yield (*row[:2], self.places[row[2]], *row[3:])
+            yield (*row[:3], self.places[row[3]], *(None if value != value else value for value in row[4:]))
+
+    def split(self, marks: int) -> tuple["Traffic", "Traffic"]:
+        """The requests that carry these marks, and the others."""
+        return (
+            self.chosen(seen & marks == marks for seen in self.marks),
+            self.chosen(seen & marks != marks for seen in self.marks),
+        )
 
     def count(self, marks: int) -> int:
         """How many requests carry all of these marks."""
@@ -157,23 +174,34 @@ class Traffic:
 
 def merged(execution: Traffic, access: Traffic) -> Traffic:
     """Requests of both logs, each once: what both tell of is taken from the execution log."""
-    both = set(execution.ident)
-    told = both.intersection(access.ident)
-    found = execution if len(both) == len(execution) else _without_copies(execution)
-    marks = ACCESS | LATENCY
-    found.marks = array("B", [m | marks if i in told else m for i, m in zip(found.ident, found.marks, strict=True)])
-    rest = access.chosen(ident not in told for ident in access.ident) if told else access
-    if len(set(rest.ident)) < len(rest):
-        rest = _without_copies(rest)
+    by_both = bool(len(access)) and all(execution.extended) and all(access.extended)
+    found = _each_once(execution, by_both=by_both)
+    rest = _each_once(access, by_both=by_both)
+    keys, others = list(_keys(found, by_both=by_both)), list(_keys(rest, by_both=by_both))
+    told = set(keys).intersection(others)
+    if told:
+        marks = zip(keys, found.marks, strict=True)
+        found.marks = array("B", [mark | ACCESS | LATENCY if key in told else mark for key, mark in marks])
+        rest = rest.chosen(key not in told for key in others)
     found.extend(rest)
     return found
 
 
-def _without_copies(traffic: Traffic) -> Traffic:
-    """The same event given twice counts once; two requests may share an id, but not the moment too."""
+def _keys(traffic: Traffic, *, by_both: bool) -> Iterable[int]:
+    """What tells requests apart: the plain id, with the extended one where both logs have it."""
+    if not by_both:
+        return traffic.ident
+    return (ident ^ (extended << 29) for ident, extended in zip(traffic.ident, traffic.extended, strict=True))
+
+
+def _each_once(traffic: Traffic, *, by_both: bool) -> Traffic:
+    """The same event given twice counts once; two requests may share a plain id, but not the moment too."""
+    keys = list(_keys(traffic, by_both=by_both))
+    if len(set(keys)) == len(keys):
+        return traffic
     known: set[tuple[int, float]] = set()
     keep = bytearray()
-    for event in zip(traffic.ident, traffic.arrived_at, strict=True):
+    for event in zip(keys, traffic.arrived_at, strict=True):
         keep.append(event not in known)
         known.add(event)
     return traffic.chosen(keep)

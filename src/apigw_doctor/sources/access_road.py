@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.attribution.unremarkable import place_of
-from apigw_doctor.evidence.traffic import ACCESS, LATENCY, Traffic, id64
+from apigw_doctor.evidence.traffic import ACCESS, LATENCY, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID, trace_root
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill
@@ -134,7 +134,7 @@ class AccessRoad:
         if integration_ms is not None and integration_ms >= self._wanted.slow_from_ms:
             self._spool.add(len(self._traffic), [(number, line)])
         marks = ACCESS | LATENCY if told else ACCESS
-        self._traffic.add(ident, _claim(record), place, arrived_at, None, integration_ms, status, marks)
+        self._traffic.add(ident, _extended(record, request_id), _claim(record), place, arrived_at, None, integration_ms, status, marks)
         return True
 
     def _status(self, value: object) -> int | None:
@@ -193,6 +193,13 @@ _EPOCH_MS = 13
 def _tail(request_id: object) -> object:
     """What tells the kind of API by a request id that is no UUID."""
     return (request_id.endswith("="), len(request_id) <= 24) if isinstance(request_id, str) else None
+
+
+def _extended(record: Any, request_id: str) -> int:  # noqa: ANN401 - a record of `_decoder`
+    extended = record.extended_id
+    if extended not in _NOTHING:
+        return half_id(extended.strip())
+    return 0 if UUID.fullmatch(request_id) else half_id(request_id)  # other APIs have one id for both
 
 
 def _claim(record: Any) -> int:  # noqa: ANN401 - a record of `_decoder`

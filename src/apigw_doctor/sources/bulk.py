@@ -12,13 +12,13 @@ import msgspec
 
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
-from apigw_doctor.evidence.traffic import Traffic, id64, merged
+from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.crew import run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Assignment, Portion, Shared, StretchRead, assign, read_portion
-from apigw_doctor.sources.requests import Facts, same_moment
+from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import SlowLog, bring_back, near_from_ms
 from apigw_doctor.sources.survey import Road, Surveyed
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
@@ -70,17 +70,20 @@ class Bulk:
         slow_from_ms = min(self._slow_from_ms, near_from_ms(evidence))
         asked = wishes_of(evidence, slow_from_ms)
         access = self._gateway_log(Road.ACCESS, folder / "access", asked)
-        payloads.requests.release_rest(access.traffic, asked.asks_for, slow_from_ms)
+        others = Traffic()
+        payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
         kept = {id64(facts["request_id"]) for facts in access.facts if facts.get("request_id")}
         execution = self._gateway_log(
             Road.EXECUTION, folder / "execution", asked.also(kept.union(payloads.requests.moments()))
         )
-        payloads.requests.adopt(execution.facts)
-        payloads.requests.adopt(access.facts)
+        for log in self._in_order(access, execution):
+            payloads.requests.adopt(log.facts)
         self._watcher.phase("joining")
-        payloads.requests.release_rest(execution.traffic, asked.asks_for, slow_from_ms)
+        payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
         bring_back(access, payloads, slow_from_ms)
         bring_back(execution, payloads, slow_from_ms)
+        for traffic, more in zip((execution.traffic, access.traffic), others.split(EXECUTION), strict=True):
+            traffic.extend(more)
         payloads.requests.drop_fragments(execution.traffic)
         evidence.traffic = self._united(access.traffic, execution.traffic)
         self._watcher.phase("reading")
@@ -90,6 +93,11 @@ class Bulk:
         evidence.invocations = each_once([*invocations, *evidence.invocations])
         evidence.crowd = crowd.without({id64(row.request_id.lower()) for row in evidence.invocations})
         return evidence
+
+    def _in_order(self, access: SlowLog, execution: SlowLog) -> list[SlowLog]:
+        """The logs in the order in which they were given: of equal claims the first one counts."""
+        first = next((one.road for one in self._surveyed if one.road in (Road.ACCESS, Road.EXECUTION)), Road.ACCESS)
+        return [access, execution] if first is Road.ACCESS else [execution, access]
 
     def _of(self, road: Road) -> list[Surveyed]:
         return [one for one in self._surveyed if one.road is road]
@@ -186,8 +194,8 @@ class Bulk:
             doubtful = set(kept).intersection(part.ident)
             if doubtful:
                 part = part.chosen(  # noqa: PLW2901 - the rest of it
-                    ident not in doubtful or not same_moment(kept[ident], at)
-                    for ident, at in zip(part.ident, part.arrived_at, strict=True)
+                    ident not in doubtful or not any(same.is_of(extended, at) for same in kept[ident])
+                    for ident, extended, at in zip(part.ident, part.extended, part.arrived_at, strict=True)
                 )
             parts.append(part)
         return merged(*parts)

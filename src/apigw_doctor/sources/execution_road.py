@@ -10,7 +10,7 @@ import re
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, id64
+from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType
 from apigw_doctor.sources.execution_log import value_may_continue
@@ -30,6 +30,7 @@ _HEADER_ID = re.compile(rb"x-amzn-RequestId=(" + UUID_PATTERN.encode() + rb")", 
 _HEADER_TRACE = re.compile(rb"X-Amzn-Trace-Id=([^,}]+)", re.IGNORECASE)
 _COMPLETED = len("Method completed with status:")
 _LAMBDA = len("AWS Integration Endpoint RequestId")
+_EXTENDED = len("Extended Request Id: ")
 _XRAY = len("X-ray Tracing ID")
 _BODY_CHARS = 600
 _MAX_CACHED = 20_000
@@ -262,7 +263,10 @@ class ExecutionRoad:
         if integration_ms >= self._slow_from and self._spool is not None:
             self._spool.add(len(traffic), _numbered(pieces))
         marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
-        traffic.add(ident, claim, place, arrived_at, ended_at, integration_ms, status, marks)
+        extended = 0
+        if plan.extended >= 0:
+            extended = half_id(decoded(lines[plan.extended][self._words + _EXTENDED :]).strip())
+        traffic.add(ident, extended, claim, place, arrived_at, ended_at, integration_ms, status, marks)
         return True
 
     def _time(self, line: bytes) -> float | None:

@@ -63,6 +63,7 @@ class Plan(msgspec.Struct, frozen=True):
     uris: tuple[int, ...]
     sendings: tuple[int, ...]
     started: int
+    extended: int
     headers: tuple[int, ...]
     response_headers: int
     response_body: int
@@ -129,6 +130,7 @@ def _plan(course: tuple[int, ...]) -> Plan | None:
         uris=tuple(places.get(URI, ())),
         sendings=tuple(places.get(SENDING, ())),
         started=one[STARTED],
+        extended=one[EXTENDED],
         headers=tuple(sorted([*places.get(HEADERS, ()), *places.get(RESPONSE_HEADERS, ())])),
         response_headers=headers,
         response_body=body,

@@ -8,12 +8,12 @@ by its plain id. Facts are plain dicts with the field names of `GatewayRequest` 
 import sys
 from collections.abc import Callable
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from apigw_doctor.attribution.clocks import integration_time_ms
 from apigw_doctor.attribution.unremarkable import note, unremarkable
 from apigw_doctor.evidence.tables import Cite, GatewayRequest
-from apigw_doctor.evidence.traffic import Traffic, id64
+from apigw_doctor.evidence.traffic import Traffic, half_id, id64
 from apigw_doctor.model.ids import function_from_uri
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 
@@ -98,10 +98,10 @@ class Requests:
         """Plain ids of the requests that were met last."""
         return list(islice(reversed(self._by_plain), count))
 
-    def moments(self) -> dict[int, list[float]]:
-        """`id64` of every request that is known by id -> times that its records tell."""
+    def moments(self) -> "dict[int, list[Moment]]":
+        """`id64` of every request that is known by id -> what tells its instances apart."""
         return {
-            id64(request_id): [at for facts in instances for at in _times_of(facts)]
+            id64(request_id): [Moment(half_id(facts.get("extended_request_id")), _times_of(facts)) for facts in instances]
             for request_id, instances in self._by_plain.items()
         }
 
@@ -287,6 +287,19 @@ def _times_of(facts: Facts) -> list[float]:
 def same_moment(times: list[float], at: float) -> bool:
     """A record of that time may be of the request with these times; NaN stands for a time that is not known."""
     return not times or at != at or min(abs(at - time) for time in times) < _SAME_REQUEST_MS
+
+
+class Moment(NamedTuple):
+    """A request beside others with its plain id: half of its extended id (0: not known), and its times."""
+
+    extended: int
+    times: list[float]
+
+    def is_of(self, extended: int, at: float) -> bool:
+        """A record with this extended id and time may be of the request."""
+        if extended and self.extended:
+            return extended == self.extended
+        return same_moment(self.times, at)
 
 
 def _settle(facts: Facts) -> None:
