@@ -18,12 +18,10 @@ from benchmarks.forms import events
 from benchmarks.generate import make_set
 from benchmarks.measure import Measured, measure, quoted
 from benchmarks.plan import OUTCOMES, Request, plan, shape_of
+from benchmarks.report import write_page
 from benchmarks.results import Results
 from benchmarks.run import main
 from benchmarks.tools import FLOOR
-
-from benchmarks import plan as plan_module
-from benchmarks import report
 
 _EVENT = re.compile(r"2026-03-01T\d\d:\d\d:\d\d\.\d{3}Z \([0-9a-f-]{36}\) \S")
 _MESSAGE_CHARS = 1024 + len(" [TRUNCATED]")
@@ -128,11 +126,11 @@ def test_memory_and_time_of_all_processes_are_measured(tmp_path: Path) -> None:
 def test_a_section_of_the_page_is_replaced_and_the_rest_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What people wrote around the tables survives, and so does the other section."""
     page = tmp_path / "performance.md"
-    monkeypatch.setattr(report, "PAGE", page)
-    report.write_page("bench", "first")
-    report.write_page("bench-full", "full")
+    monkeypatch.setattr("benchmarks.report.PAGE", page)
+    write_page("bench", "first")
+    write_page("bench-full", "full")
     page.write_text(page.read_text() + "\nwritten by hand\n")
-    report.write_page("bench", "second")
+    write_page("bench", "second")
     text = page.read_text()
     assert text.startswith("# Performance\n")
     assert "first" not in text
@@ -149,7 +147,7 @@ def test_bars_are_ratios_inside_one_run() -> None:
 
 def test_the_examples_in_the_plan_hold() -> None:
     """The docstrings of the plan are run."""
-    assert doctest.testmod(plan_module).failed == 0
+    assert doctest.testmod(sys.modules[plan.__module__]).failed == 0
 
 
 @pytest.mark.skipif(shutil.which("gcc") is None, reason="no C compiler")
