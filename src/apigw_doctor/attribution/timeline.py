@@ -177,20 +177,21 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 
     def part(self, kind: type[P]) -> P | None:
         """The part of type `kind`, or None when the evidence does not hold it."""
-        for value in (
-            self.clocks,
-            self.pairing,
-            self.surroundings,
-            self.request,
-            self.invocation,
-            self.silence,
-            self.load_balancer,
-            self.edge,
-            self.client,
-            self.trace,
-            self.target,
-            self.settings,
-        ):
-            if isinstance(value, kind):
-                return value
-        return None
+        name = _PARTS.get(kind)
+        return None if name is None else getattr(self, name)  # type: ignore[no-any-return]
+
+
+_PARTS: dict[type, str] = {
+    Clocks: "clocks",
+    Pairing: "pairing",
+    Surroundings: "surroundings",
+    GatewayRequest: "request",
+    LambdaInvocation: "invocation",
+    Silence: "silence",
+    LoadBalancerRequest: "load_balancer",
+    EdgeRequest: "edge",
+    ClientReply: "client",
+    Trace: "trace",
+    Target: "target",
+    FunctionSettings: "settings",
+}

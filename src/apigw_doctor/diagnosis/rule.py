@@ -63,6 +63,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     required: tuple[type, ...]
     optional: tuple[type, ...]
+    #: name of each parameter of `check` -> the part that it takes
+    parameters: dict[str, type]
 
     @property
     def page(self) -> str:
@@ -71,8 +73,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     def evaluate(self, timeline: Timeline) -> Answer:
         """The rule's answer for one request."""
-        found: list[Any] = [timeline.part(kind) for kind in (*self.required, *self.optional)]
-        return self._decide(dict(zip((*self.required, *self.optional), found, strict=True)))
+        return self._decide({kind: timeline.part(kind) for kind in (*self.required, *self.optional)})
 
     def evaluate_parts(self, parts: Mapping[type, Any]) -> Answer:
         """The rule's answer for loose parts, as the YAML cases give them."""
@@ -82,7 +83,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         missing = tuple(kind.__name__ for kind in self.required if parts[kind] is None)
         if missing:
             return NotDecidable(missing=missing)
-        return self.check(**{name: parts[kind] for name, kind in _parameters(self.check).items()})
+        return self.check(**{name: parts[kind] for name, kind in self.parameters.items()})
 
 
 def rule(
@@ -99,11 +100,7 @@ def rule(
 
     def wrap(check: Check) -> Rule:
         hints = typing.get_type_hints(check)
-        required: list[type] = []
-        optional: list[type] = []
-        for parameter in inspect.signature(check).parameters:
-            kind, is_optional = _unwrap(hints[parameter])
-            (optional if is_optional else required).append(kind)
+        kinds = {name: _unwrap(hints[name]) for name in inspect.signature(check).parameters}
         return Rule(
             code=code,
             name=name,
@@ -113,8 +110,9 @@ def rule(
             since=since,
             specificity=specificity,
             check=check,
-            required=tuple(required),
-            optional=tuple(optional),
+            required=tuple(kind for kind, is_optional in kinds.values() if not is_optional),
+            optional=tuple(kind for kind, is_optional in kinds.values() if is_optional),
+            parameters={name: kind for name, (kind, _) in kinds.items()},
         )
 
     return wrap
@@ -126,8 +124,3 @@ def _unwrap(hint: Any) -> tuple[type, bool]:  # noqa: ANN401 - a type hint
         kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType]
         return kinds[0], True
     return hint, False
-
-
-def _parameters(check: Check) -> dict[str, type]:
-    hints = typing.get_type_hints(check)
-    return {name: _unwrap(hints[name])[0] for name in inspect.signature(check).parameters}
