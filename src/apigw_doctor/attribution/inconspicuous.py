@@ -11,7 +11,6 @@ from apigw_doctor.evidence.tables import LambdaInvocation
 from apigw_doctor.evidence.traffic import id64
 from apigw_doctor.model.terms import Outcome
 
-
 _NEVER = float("inf")
 
 
@@ -35,7 +34,6 @@ def note(crowd: Crowd, row: LambdaInvocation, *, with_calls: bool) -> None:
         own_ms,
         row.first_in_stream,
     )
-    told.reported += row.duration_ms is not None
     if row.init_type is not None:
         told.init_types.add(row.init_type)
     lines = [(line.at, line.text) for line in row.lines if line.at is not None and not line.extension]

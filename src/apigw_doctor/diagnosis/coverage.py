@@ -62,7 +62,7 @@ def _lambda(evidence: Evidence, place: Place) -> Coverage:
         if functions
         else " of an unnamed function"
     )
-    reported = sum(row.duration_ms is not None for row in rows) + sum(told.reported for told in crowd.functions)
+    reported = sum(row.duration_ms is not None for row in rows) + crowd.reported()
     state = "present" if reported else "partial"
     return _row(kind, state, f"{len(rows) + len(crowd)} invocations{named}, {reported} with a REPORT")
 

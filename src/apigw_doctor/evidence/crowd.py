@@ -39,7 +39,6 @@ class FunctionTold(msgspec.Struct):
     silent_tail: int = 0
     #: last moment that a line of its log spoke of
     until: float | None = None
-    reported: int = 0
     init_types: set[str] = set()
 
     def join(self, other: "FunctionTold") -> None:
@@ -48,7 +47,6 @@ class FunctionTold(msgspec.Struct):
             self.calls.setdefault(shape, array("d")).extend(gaps)
         self.with_tail += other.with_tail
         self.silent_tail += other.silent_tail
-        self.reported += other.reported
         self.init_types |= other.init_types
         if other.until is not None:
             self.until = other.until if self.until is None else max(self.until, other.until)
@@ -95,7 +93,7 @@ class Crowd:
             self.functions.append(FunctionTold(name))
         return found
 
-    def add(  # noqa: PLR0913 - one value a column
+    def add(
         self,
         ident: int,
         function: int,
@@ -152,6 +150,10 @@ class Crowd:
         """First and last moment spoken of."""
         times = [at for column in (self.begun_at, self.finished_at) for at in extremes(column)]
         return (min(times), max(times)) if times else None
+
+    def reported(self) -> int:
+        """How many have a duration, which only REPORT tells."""
+        return sum(value == value for value in self.duration_ms)
 
     def names(self) -> set[str | None]:
         """Functions that have invocations here."""

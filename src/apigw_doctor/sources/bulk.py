@@ -37,8 +37,14 @@ class Bulk:
     """One reading of much input."""
 
     def __init__(
-        self, surveyed: list[Surveyed], payloads: Payloads, watcher: Watcher, slow_from_ms: float = SLOW_FROM_MS
+        self,
+        surveyed: list[Surveyed],
+        payloads: Payloads,
+        watcher: Watcher,
+        slow_from_ms: float = SLOW_FROM_MS,
+        processes: int | None = None,
     ) -> None:
+        self._processes = processes
         self._surveyed = surveyed
         self._slow_from_ms = slow_from_ms
         self._payloads = payloads
@@ -145,7 +151,9 @@ class Bulk:
         assignments = list(assign(self._of(road)))
         folder.mkdir()
         shared = Shared(folder, wanted, invocations, self._payloads.access.formats())
-        for assignment, portion in zip(assignments, run(read_portion, assignments, shared), strict=True):
+        for assignment, portion in zip(
+            assignments, run(read_portion, assignments, shared, self._processes), strict=True
+        ):
             unfit = frozenset(read.source.name for read in portion.stretches if read.unfit)
             if unfit:
                 raise Unfit(unfit)
@@ -193,7 +201,7 @@ class Bulk:
         for part in (execution, access):
             doubtful = set(kept).intersection(part.ident)
             if doubtful:
-                part = part.chosen(  # noqa: PLW2901 - the rest of it
+                part = part.chosen(
                     ident not in doubtful or not any(same.is_of(extended, at) for same in kept[ident])
                     for ident, extended, at in zip(part.ident, part.extended, part.arrived_at, strict=True)
                 )

@@ -21,8 +21,9 @@ def collect(
     formats: tuple[str, ...] = (),
     watcher: Watcher | None = None,
     bulk_from: int = BULK_BYTES,
+    processes: int | None = None,
 ) -> Evidence:
-    """Read everything behind `paths`.
+    """Read everything behind `paths`; as much as `bulk_from` bytes of text in up to `processes` processes.
 
     Raises:
         NothingReadable: when no input holds anything that could be evidence.
@@ -37,7 +38,7 @@ def collect(
             unreadable.append((source.name, f"cannot be read: {error.strerror or error}"))
     payloads = Payloads(formats)
     if sum(one.text_size for one in surveyed) >= bulk_from and any(one.road is not Road.TOLERANT for one in surveyed):
-        evidence, recognised, problems = _in_bulk(surveyed, formats, watcher or Silent())
+        evidence, recognised, problems = _in_bulk(surveyed, formats, watcher or Silent(), processes)
     else:
         evidence, recognised, problems = _one_by_one(surveyed, payloads)
     for name, reason in unreadable:
@@ -57,19 +58,21 @@ def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> tuple[Evidence,
             recognised |= reader.read()
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
-            payloads.evidence.gaps.append(Gap(origin=one.source.name, reason=reason, remedy="check the file's permissions"))
+            payloads.evidence.gaps.append(
+                Gap(origin=one.source.name, reason=reason, remedy="check the file's permissions")
+            )
             problems.append(f"{one.source.name}: {reason}")
         problems.extend(reader.problems)
     return payloads.finish(), recognised, problems
 
 
 def _in_bulk(
-    surveyed: list[Surveyed], formats: tuple[str, ...], watcher: Watcher
+    surveyed: list[Surveyed], formats: tuple[str, ...], watcher: Watcher, processes: int | None
 ) -> tuple[Evidence, bool, list[str]]:
     slow_from_ms = SLOW_FROM_MS
     while True:
         payloads = Payloads(formats)
-        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms)
+        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, processes)
         try:
             return bulk.collect(), bulk.recognised, bulk.problems
         except Unfit as unfit:

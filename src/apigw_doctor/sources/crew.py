@@ -26,13 +26,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(work: Callable[[Task, Any], Result], tasks: Sequence[Task], shared: object) -> Iterator[Result]:
-    """`work(task, shared)` for every task.
+def run(
+    work: Callable[[Task, Any], Result], tasks: Sequence[Task], shared: object, processes: int | None = None
+) -> Iterator[Result]:
+    """`work(task, shared)` for every task, in so many processes at the most (None: one per core).
 
     Raises:
         DoctorError: when a worker was killed.
     """
-    workers = min(cores(), len(tasks))
+    workers = min(processes or cores(), len(tasks))
     if workers < 2:
         yield from (work(task, shared) for task in tasks)
         return
@@ -63,7 +65,7 @@ class _Work:
 
 
 def _begin(shared: object) -> None:
-    global _shared  # noqa: PLW0603 - what every task of this worker needs, sent once
+    global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
     gc.disable()  # what a part allocates is let go by reference counts; passes over it cost a fifth of the time

@@ -180,7 +180,6 @@ class LambdaRoad:
 
     def _tell(self, lines: list[tuple[float, bytes]], ended_at: float, duration_ms: float) -> None:
         told = self._crowd.functions[self._number]
-        told.reported += 1
         if not lines:
             return
         tail_told(told, ended_at - max(at for at, _ in lines), duration_ms)

@@ -114,9 +114,7 @@ def _parts(one: Surveyed) -> Iterator[Stretch]:
 
 def read_portion(assignment: Assignment, shared: Shared) -> Portion:
     """Read one assignment."""
-    portion = Portion(
-        [], Traffic(), Spool(shared.folder / f"slow-{assignment.number}"), Evidence(), Crowd(), []
-    )
+    portion = Portion([], Traffic(), Spool(shared.folder / f"slow-{assignment.number}"), Evidence(), Crowd(), [])
     lambda_road = LambdaRoad(portion.crowd, shared.invocations)
     for portion.spool.stretch, stretch in enumerate(assignment.stretches):
         payloads = Payloads(shared.formats)
@@ -167,7 +165,7 @@ def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, rea
             if isinstance(item, bytes):
                 read.size += len(item)
                 number = road.feed(item, number)
-                del item  # noqa: PLW2901 - so that the next block may take its place
+                del item
             else:
                 read.notices.append((number - 1, item))
                 number += isinstance(item, TooLong)
@@ -188,7 +186,7 @@ def _items(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch) -> I
         if not begun and isinstance(item, bytes):
             at = road.first_event(item)
             begun = at is not None
-            item = item[at:] if at is not None else b""  # noqa: PLW2901 - what belongs to this stretch
+            item = item[at:] if at is not None else b""
         if item:
             yield item
     if end is None or not isinstance(road, ExecutionRoad):

@@ -101,11 +101,15 @@ class Requests:
     def moments(self) -> "dict[int, list[Moment]]":
         """`id64` of every request that is known by id -> what tells its instances apart."""
         return {
-            id64(request_id): [Moment(half_id(facts.get("extended_request_id")), _times_of(facts)) for facts in instances]
+            id64(request_id): [
+                Moment(half_id(facts.get("extended_request_id")), _times_of(facts)) for facts in instances
+            ]
             for request_id, instances in self._by_plain.items()
         }
 
-    def release_rest(self, traffic: Traffic, asked_for: Callable[[int, float | None], bool], slow_from_ms: float) -> None:
+    def release_rest(
+        self, traffic: Traffic, asked_for: Callable[[int, float | None], bool], slow_from_ms: float
+    ) -> None:
         """Enter what has become complete, as its parts were joined, into the traffic."""
         for request_id in list(self._by_plain):
             if all(_quick(facts, slow_from_ms) for facts in self._by_plain[request_id]):
@@ -210,9 +214,7 @@ def cite(facts: Facts, origin: str, text: str) -> None:
         cites.append(Cite(origin=origin, text=short))
 
 
-_EARLIEST = frozenset(
-    ("first_line_at", "log_first_at", "started_at", "authorizer_started_at", "failed_at")
-)
+_EARLIEST = frozenset(("first_line_at", "log_first_at", "started_at", "authorizer_started_at", "failed_at"))
 _LATEST = frozenset(("last_line_at", "received_at", "completed_at", "sending_at", "authorizer_completed_at"))
 _EITHER = frozenset(
     ("saw_info", "saw_trace", "completed_well", "function_error", "test_invoke", "error_frame", "was_sent")

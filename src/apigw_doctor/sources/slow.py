@@ -1,7 +1,5 @@
 """Requests that were answered well but late: those that came near their limit get their rows after all."""
 
-from collections import defaultdict
-
 import msgspec
 
 from apigw_doctor.attribution.clocks import NEAR_LIMIT_SHARE
@@ -15,7 +13,7 @@ from apigw_doctor.sources.layout import Layout
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Assignment, Portion
 from apigw_doctor.sources.requests import Facts
-from apigw_doctor.sources.spool import Slow, Spool
+from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.survey import Surveyed
 from apigw_doctor.sources.wanted import Wanted
 
@@ -95,7 +93,8 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         for position, entry in enumerate(waiting.spool.entries):
             number = waiting.first + entry
             low, high = near[log.traffic.place[number]]
-            if low < (took := log.traffic.integration_ms[number]) and (took <= high or took > NEAR_LIMIT_SHARE * _LONGEST_MS):
+            took = log.traffic.integration_ms[number]
+            if low < took and (took <= high or took > NEAR_LIMIT_SHARE * _LONGEST_MS):
                 chosen.append(position)
                 back.add(number)
         _read_again(waiting, chosen, payloads)

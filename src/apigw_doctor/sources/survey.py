@@ -1,4 +1,4 @@
-"""Which road each input takes, by its first lines: uniform files go the fast roads, everything else the tolerant one."""
+"""Which road each input takes, by its first lines: uniform files go the fast roads, all others the tolerant one."""
 
 import re
 from enum import StrEnum
@@ -13,7 +13,9 @@ from apigw_doctor.sources.reading import Input, head, plain_size
 #: Compressed logs are about this much larger than their files.
 _INFLATED = 9
 #: What only other logs write; a file that mixes them in is read line by line.
-_OTHER_LOGS = re.compile(rb"(?:START|END|REPORT) RequestId: |INIT_START |\"type\": ?\"platform\.|^#Fields", re.MULTILINE)
+_OTHER_LOGS = re.compile(
+    rb"(?:START|END|REPORT) RequestId: |INIT_START |\"type\": ?\"platform\.|^#Fields", re.MULTILINE
+)
 
 
 class Road(StrEnum):

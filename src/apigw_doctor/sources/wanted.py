@@ -34,7 +34,6 @@ class Wanted:
         at = bisect_right(self._starts, arrived_at) - 1
         return at >= 0 and arrived_at <= self.windows[at][1]
 
-
     def also(self, idents: set[int]) -> "Wanted":
         """The same and these requests."""
         return Wanted(self.idents | idents, self.windows, self.slow_from_ms)

@@ -52,7 +52,8 @@ class WantedInvocations:
             window = self._windows[number]
             if window.begin_to - self._longest > begun_at:
                 return False
-            if window.begin_from <= begun_at and not (traced and window.traced) and _fits(window, function, finished_at):
+            begun = window.begin_from <= begun_at and not (traced and window.traced)
+            if begun and _fits(window, function, finished_at):
                 return True
         return False
 
