@@ -17,6 +17,7 @@ True
 """
 
 import re
+from functools import lru_cache
 
 _METHOD = r"(?:GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)"
 _SERVICES = (
@@ -79,30 +80,37 @@ _VARIABLE = re.compile(
 )
 #: Longer lines are cut before they are looked at.
 _LOOK_CHARS = 400
+#: The same lines come again and again.
+_REMEMBERED = 20_000
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def mentions_target(text: str) -> bool:
     """The line speaks of something outside the function, be it a call or its return."""
     look = text[:_LOOK_CHARS]
     return _TARGET.search(look) is not None and not names_incoming(look) and _INTERNAL.search(look) is None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def names_call(text: str) -> bool:
     """The line announces a call to something outside the function."""
     return mentions_target(text) and not reports_return(text)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def reports_return(text: str) -> bool:
     """The line says that a call came back."""
     look = text[:_LOOK_CHARS]
     return _RETURN.search(look) is not None and _AGAIN.search(look) is None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def names_incoming(text: str) -> bool:
     """The line only says that the request arrived."""
     return _INCOMING.search(text[:_LOOK_CHARS]) is not None
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def shape(text: str) -> str:
     """The line without what varies from call to call, to compare calls with one another."""
     return _VARIABLE.sub("#", text[:_LOOK_CHARS])[:80].strip().lower()
