@@ -277,6 +277,8 @@ class FileReader:
 
     def _fits_inside(self, block: json_blocks.Block) -> bool:
         """An object at the line's start may be an element of an open array."""
+        if not block.lines:
+            return True  # its elements so far were read already
         return block.started_with.lstrip().startswith("[") or bool(block.lines[-1].rstrip().endswith(("[", ",", ":")))
 
     def _give_up_block(self) -> None:
@@ -288,7 +290,7 @@ class FileReader:
     def _abandoned(self, block: json_blocks.Block, message: Message | None) -> None:
         """Without a time of its own it may go on with the message before it; else its lines are unread."""
         if message is not None or not self._last.continues:
-            for offset in range(len(block.lines)):
+            for offset in range(block.lost + len(block.lines)):
                 self._count_unread(block.number + offset, "a JSON document that never ends")
 
     def _in_table(self, number: int, text: str) -> bool:

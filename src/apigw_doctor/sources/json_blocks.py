@@ -12,6 +12,9 @@ import msgspec
 
 STREAM_AFTER = 1_000_000
 _GIVE_UP_AFTER = 64_000_000
+_MOST_HEAD_LINES = 40
+#: Depth between the elements of an object's array.
+_IN_ARRAY = 2
 _START = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:[\[{]|"@|\]|$))')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _ARRAYS = re.compile(r'"(events|results|logEvents|Traces|Records|records|items|Items|hits)"\s*:\s*\[\s*$')
@@ -59,13 +62,20 @@ def decode_line(number: int, line: str) -> tuple[list[Document], str]:
 class Block:
     """A document that goes over several lines."""
 
-    def __init__(self, number: int, first: str) -> None:
+    def __init__(self, number: int, first: str, stream_after: int = STREAM_AFTER) -> None:
         self.number = number
+        self._stream_after = stream_after
         self.lines: list[str] = []
         self._size = 0
         self._depth = 0
+        #: the long array that is open, and how many lines there were when it began
+        self._array: re.Match[str] | None = None
+        self._array_line = 0
         self._streaming: str | None = None
+        self._array_over = False
         self._head = ""
+        #: lines of pieces that were no JSON
+        self.lost = 0
         self.broken = False
         self.started_with = first
         self.documents: list[Document] = []
@@ -75,20 +85,32 @@ class Block:
         """Take one line; True when the document is complete (or cannot become one)."""
         self.lines.append(line)
         self._size += len(line)
-        for token in _TOKEN.findall(line):
-            if token in ("{", "["):
-                self._depth += 1
-            elif token in ("}", "]"):
-                self._depth -= 1
+        lowest = self._count(line)
         if self._depth <= 0:
             self._finish()
             return True
-        if self._size > STREAM_AFTER:
+        if self._streaming is not None and (self._array_over or lowest < _IN_ARRAY):
+            self._end_array()
+        elif lowest < _IN_ARRAY:
+            self._array = _ARRAYS.search(line) if self._depth == _IN_ARRAY else None
+            self._array_line = len(self.lines)
+        elif self._size > self._stream_after:
             self._drain()
         if self._size > _GIVE_UP_AFTER:
             self.broken = True
             return True
         return False
+
+    def _count(self, line: str) -> int:
+        """Follow the brackets of a line; the lowest depth that it came to."""
+        lowest = self._depth
+        for token in _TOKEN.findall(line):
+            if token in ("{", "["):
+                self._depth += 1
+            elif token in ("}", "]"):
+                self._depth -= 1
+                lowest = min(lowest, self._depth)
+        return lowest
 
     def take(self) -> list[Document]:
         """Documents ready so far."""
@@ -96,29 +118,38 @@ class Block:
         return ready
 
     def _finish(self) -> None:
-        text = "\n".join(self.lines)
         if self._streaming is not None:
-            text = text.rstrip().rstrip("}").rstrip()
-            text = f"[{text.removesuffix(']').rstrip().rstrip(',')}]"
-            self._decode_piece(text)
+            self._end_array()
             return
+        text = "\n".join(self.lines)
         documents, rest = decode_line(self.number, text)
         self.documents.extend(documents)
         self.broken = not documents
         if rest and documents:
             self.lines = [rest]
 
+    def _end_array(self) -> None:
+        """The last elements; of what stands behind the array only names count."""
+        if not self._array_over:
+            self._array_over = True
+            text = "[" + "\n".join(self.lines).lstrip(" \t\n,")
+            try:
+                elements, end = _DECODER.raw_decode(text)
+            except (ValueError, RecursionError):
+                self._give_up_piece()
+            else:
+                self._head += text[end:][:STREAM_AFTER]
+                self._add(elements)
+        self.lines, self._size = [], 0
+
     def _drain(self) -> None:
         """Give away the array elements that are complete (aws-cli prints each end on a line of its own)."""
         if self._streaming is None:
-            for index, line in enumerate(self.lines[:40]):
-                if (match := _ARRAYS.search(line)) is not None and self._depth >= 2:
-                    self._streaming, self._head = match[1], "\n".join(self.lines[:index])
-                    self.lines = self.lines[index + 1 :]
-                    break
-            else:
+            if self._array is None or self._array_line > _MOST_HEAD_LINES:
                 return
-        if self._depth != 2 or self.lines[-1].strip().rstrip(",") not in ("}", "]"):
+            self._streaming, self._head = self._array[1], "\n".join(self.lines[: self._array_line])
+            self.lines = self.lines[self._array_line :]
+        if self._depth != _IN_ARRAY or not self.lines or self.lines[-1].strip().rstrip(",") not in ("}", "]"):
             return
         text = "\n".join(self.lines).rstrip().rstrip(",")
         self._decode_piece(f"[{text}]")
@@ -127,9 +158,16 @@ class Block:
     def _decode_piece(self, text: str) -> None:
         try:
             elements = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError):
-            self.broken = True
-            return
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            self._give_up_piece()
+        else:
+            self._add(elements)
+
+    def _give_up_piece(self) -> None:
+        self.broken = True
+        self.lost += len(self.lines)
+
+    def _add(self, elements: list[Any]) -> None:
         outer = {
             match[1]: match[2]
             for match in re.finditer(r'"(logGroup|logStream|messageType|owner)"\s*:\s*"([^"]*)"', self._head)
