@@ -9,6 +9,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
+from zlib import crc32
 
 import msgspec
 
@@ -33,8 +34,8 @@ def id64(text: str | bytes) -> int:
 
 
 def half_id(text: str | None) -> int:
-    """The lower half of `id64`; 0 for no id."""
-    return 0 if text is None else (id64(text) & 0xFFFFFFFF) or 1
+    """A stable number below 2**32 for an id that stands beside another; 0 for no id."""
+    return 0 if text is None else crc32(text.encode("utf-8", "surrogatepass")) or 1
 
 
 class RequestPlace(msgspec.Struct, frozen=True):
@@ -50,7 +51,7 @@ class RequestPlace(msgspec.Struct, frozen=True):
 
 
 #: Column -> type code of `array`. `ident` is the id64 of the plain request id, which a caller can set; `extended` the
-#: lower half of that of the extended id (0: not told). Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
+#: `half_id` of the extended id (0: not told). Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
 #: Lambda request id, else of the trace root, that ties the request to its invocation (0: none).
 COLUMNS = {
     "ident": "Q",
@@ -117,6 +118,12 @@ class Traffic:
         self.integration_ms.append(_NAN if integration_ms is None else integration_ms)
         self.status.append(status)
         self.marks.append(marks)
+
+    def take(self, records: list[tuple[int, int, int, int, float, float, float, int, int]]) -> None:
+        """Many more requests, each with the values of `add` in its order, NaN where unknown."""
+        if records:
+            for (name, code), values in zip(COLUMNS.items(), zip(*records, strict=True), strict=True):
+                getattr(self, name).extend(array(code, values))
 
     def extend(self, other: "Traffic") -> None:
         """All requests of `other`, whose places may be numbered differently."""

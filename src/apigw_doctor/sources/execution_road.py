@@ -9,8 +9,9 @@ the file's layout says go there too, or stay with the line whose value they cont
 import re
 from operator import itemgetter
 from typing import Any, NamedTuple
+from zlib import crc32
 
-from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
+from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, id64
 from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType
 from apigw_doctor.sources.execution_log import value_may_continue
@@ -43,11 +44,12 @@ _MORE_OF_A_VALUE = re.compile(
 
 
 class _Piece(NamedTuple):
-    """Lines of one request that stood in one block: the number of the block's first line, and places in the block."""
+    """Lines of one request that stood in one block: the number of the block's first line, places in the block, kinds."""
 
     number: int
     positions: list[int]
     lines: tuple[bytes, ...]
+    course: tuple[int | None, ...]
 
 
 class ExecutionRoad:
@@ -83,6 +85,9 @@ class ExecutionRoad:
         self._places: dict[tuple[object, ...], int] = {}
         self._functions: dict[bytes, str | None] = {}
         self._statuses: dict[bytes, int | None] = {}
+        #: words of the route's line and of the endpoint, None for one that is no function -> place
+        self._usual_places: dict[tuple[bytes, bytes | None], int] = {}
+        self._records: list[tuple[int, int, int, int, float, float, float, int, int]] = []
         self._api = reader.api_and_stage()
         self._slow_from = wanted.slow_from_ms
 
@@ -122,6 +127,7 @@ class ExecutionRoad:
                 self._close(key, _numbered(pieces), complete=False)
         self._parked.clear()
         self._waiting.clear()
+        self._flush()
 
     def _unusual(self, at: int) -> list[int]:
         """A line whose key was not met in this block: of a request that begins, or odd."""
@@ -164,24 +170,33 @@ class ExecutionRoad:
     # settling
 
     def _settle(self) -> None:
-        """Finish every complete request that had no line in the block at hand; the others wait."""
+        """Finish every complete request that had no line in the block at hand, and those of the usual course at once."""
         fresh, waiting, parked = self._open, self._waiting, self._parked
-        quiet = [key for key in waiting if key not in fresh] if waiting else []
-        for key in quiet:
+        for key in [key for key in waiting if key not in fresh]:
             pieces = waiting.pop(key)
             if not self._end(key, pieces):
                 parked[key] = pieces
-        block, number = self._block, self._number
+        block, number, plans, quickly = self._block, self._number, self._shapes.plans, self._entered_quickly
+        # All lines of the block are looked at in one go, while they are in the processor's cache.
+        kinds = list(map(self._shapes.kinds.get, map(self._kind_of, block)))
         for key, positions in fresh.items():
-            lines = itemgetter(*positions)(block) if len(positions) > 1 else (block[positions[0]],)
-            piece = _Piece(number, positions, lines)
-            known = waiting.get(key) or (parked.pop(key, None) if parked else None)
+            if len(positions) > 1:
+                chosen = itemgetter(*positions)
+                piece = _Piece(number, positions, chosen(block), chosen(kinds))
+                plan = plans.get(piece.course)
+                if plan is not None and plan.usual and key not in waiting and key not in parked:
+                    if quickly(key, plan, piece.lines, [piece]):
+                        continue
+            else:
+                piece = _Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
+            known = waiting.get(key) or parked.pop(key, None)
             if known is None:
                 waiting[key] = [piece]
             else:
                 known.append(piece)
                 waiting[key] = known
         self._last_event = self._event_before(len(block))
+        self._flush()
         self._forget()
 
     def _forget(self) -> None:
@@ -202,14 +217,17 @@ class ExecutionRoad:
 
     def _end(self, key: bytes, pieces: list[_Piece]) -> bool:
         """Finish a request if all its lines seem to be there."""
-        lines = pieces[0].lines if len(pieces) == 1 else tuple([line for piece in pieces for line in piece.lines])
-        known, learn, words = self._shapes.kinds.get, self._shapes.learn, self._words
-        course = tuple(map(known, map(self._kind_of, lines)))
-        if None in course:
-            course = tuple([learn(line[words:]) for line in lines])
+        lines, course = pieces[0].lines, pieces[0].course
+        for piece in pieces[1:]:
+            lines, course = lines + piece.lines, course + piece.course
+        if None in course:  # a kind that was not met yet
+            course = tuple([self._shapes.learn(line[self._words :]) for line in lines])
         plan = self._shapes.plan(course)  # type: ignore[arg-type]
-        if plan is not None and self._entered(key, plan, lines, pieces):
-            return True
+        if plan is not None:
+            if plan.usual and self._entered_quickly(key, plan, lines, pieces):
+                return True
+            if self._entered(key, plan, lines, pieces):
+                return True
         if COMPLETED not in course or STARTED not in course:
             return False
         self._close(key, _numbered(pieces), complete=True)
@@ -223,6 +241,7 @@ class ExecutionRoad:
             whole.extend(self._attached.pop(number, ()))
         request_id = key[1:-2].decode()
         self.replay(whole)
+        self._flush()
         before = len(self._traffic)
         if complete:
             self._replay.release(request_id, self._traffic, self._wanted)
@@ -242,6 +261,44 @@ class ExecutionRoad:
 
     # the usual course
 
+    def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
+        """What `_entered` does, for the course of almost all requests: one call of a function, answered."""
+        words, of = self._words, self._moments.of
+        completed, received, sending = lines[plan.completed], lines[plan.received], lines[plan.sendings[0]]
+        status = self._statuses.get(completed[words + _COMPLETED :])
+        answer = _RECEIVED.match(received, words)
+        endpoint = sending[words + _SENDING :]
+        called = endpoint if b":function:" in endpoint else None
+        place = self._usual_places.get((lines[plan.route][words:], called))
+        # The line with the extended id is the first that a gateway writes.
+        arrived_at, ended_at = of(lines[0] if plan.extended == 0 else min(lines)), of(completed)
+        ident = id64(key[1:-2])
+        if status is None or answer is None or place is None or arrived_at is None or ended_at is None:
+            return False
+        if answer[1] not in _GOOD or lines[plan.uris[-1]][words + _URI :] != endpoint or of(received) is None:
+            return False
+        if len(plan.uris) > 1 and lines[plan.uris[0]][: self._layout.column] >= sending[: self._layout.column]:
+            return False  # the authorizer's endpoint and the integration's at one moment
+        took = float(answer[2])
+        claim = self._claim(plan, lines)
+        if claim is None:
+            return False
+        wanted = self._wanted
+        if ident in wanted.idents or (wanted.windows and wanted.asks_for(ident, arrived_at)):
+            return False
+        if took >= self._slow_from and self._spool is not None:
+            self._spool.add(len(self._traffic) + len(self._records), _numbered(pieces))
+        extended = crc32(lines[plan.extended][words + _EXTENDED :].strip()) or 1
+        self._records.append(
+            (ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS)
+        )
+        return True
+
+    def _flush(self) -> None:
+        """Put what was entered quickly into the columns."""
+        self._traffic.take(self._records)
+        self._records.clear()
+
     def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
         """Enter the request into the traffic; False when a value is not of the usual form."""
         words = self._words
@@ -259,15 +316,26 @@ class ExecutionRoad:
         ident = id64(request_id)
         if self._wanted.asks_for(ident, arrived_at):
             return False
+        self._flush()
         traffic = self._traffic
         if integration_ms >= self._slow_from and self._spool is not None:
             self._spool.add(len(traffic), _numbered(pieces))
         marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
         extended = 0
         if plan.extended >= 0:
-            extended = half_id(decoded(lines[plan.extended][self._words + _EXTENDED :]).strip())
+            extended = crc32(lines[plan.extended][self._words + _EXTENDED :].strip()) or 1
         traffic.add(ident, extended, claim, place, arrived_at, ended_at, integration_ms, status, marks)
+        if plan.usual and None not in self._api:
+            self._remember(plan, lines, place)
         return True
+
+    def _remember(self, plan: Plan, lines: tuple[bytes, ...], place: int) -> None:
+        """Let the next request with these words be entered quickly."""
+        words = self._words
+        endpoint = lines[plan.sendings[0]][words + _SENDING :]
+        if lines[plan.uris[-1]][words + _URI :] == endpoint:
+            called = endpoint if b":function:" in endpoint else None
+            _cached(self._usual_places, (lines[plan.route][words:], called), place)
 
     def _time(self, line: bytes) -> float | None:
         return self._moments.of(line) if self._layout.timed else None
@@ -335,20 +403,29 @@ class ExecutionRoad:
 
     def _claim(self, plan: Plan, lines: tuple[bytes, ...]) -> int | None:
         """The invocation's id, else the trace's; 0 for none, None where the body may name another."""
-        if plan.response_headers >= 0 and (match := _header(_HEADER_ID, b"x-amzn-RequestId=", lines[plan.response_headers])):
-            return id64(match[1].decode().lower())
+        if plan.response_headers >= 0:
+            headers = lines[plan.response_headers]
+            at = headers.find(b"x-amzn-RequestId=")
+            match = _HEADER_ID.match(headers, at) if at >= 0 else None
+            if match is None and b"x-amzn-requestid=" in headers.lower():
+                match = _HEADER_ID.search(headers)
+            if match is not None:
+                return id64(match[1])
         if plan.response_body >= 0:
             body = lines[plan.response_body]
             if b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body:
                 return None
         if plan.lambda_id >= 0 and (match := _UUID.search(lines[plan.lambda_id], self._words + _LAMBDA)):
-            return id64(match[0].decode().lower())
+            return id64(match[0])
         root = None
         if plan.trace_id >= 0:
-            root = trace_root(lines[plan.trace_id][self._words + _XRAY :].decode("utf-8", "replace"))
+            root = self._root(lines[plan.trace_id][self._words + _XRAY :])
         if root is None:
             root = next(filter(None, (self._header_root(lines[position]) for position in plan.headers)), None)
         return id64(root) if root is not None else 0
+
+    def _root(self, words: bytes) -> str | None:
+        return trace_root(words.decode("utf-8", "replace"))
 
     def _header_root(self, line: bytes) -> str | None:
         match = _header(_HEADER_TRACE, b"X-Amzn-Trace-Id=", line)
@@ -356,6 +433,9 @@ class ExecutionRoad:
 
 
 _FAILED, _THROTTLED = 500, 429
+#: Statuses of an endpoint's answer that are no trouble; none is told by older logs.
+_GOOD = frozenset((None, *(str(status).encode() for status in range(200, 429))))
+_USUAL_MARKS = EXECUTION | INFO | TRACE | LATENCY
 _URI, _SENDING = len("Endpoint request URI: "), len("Sending request to ")
 
 

@@ -71,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True):
     trace_id: int
     #: some line is of those that only data trace writes
     traced: bool
+    #: one endpoint was called and answered, and all of it was logged
+    usual: bool
 
 
 class Shapes:
@@ -78,7 +80,7 @@ class Shapes:
 
     def __init__(self) -> None:
         self.kinds: dict[bytes, int] = {}
-        self._plans: dict[tuple[int, ...], Plan | None] = {}
+        self.plans: dict[tuple[int | None, ...], Plan | None] = {}
 
     def learn(self, words: bytes) -> int:
         """The kind of a line whose first bytes were not met before."""
@@ -91,18 +93,17 @@ class Shapes:
             kind = OTHER
         if len(self.kinds) > _MAX_KINDS:
             self.kinds.clear()
-        if kind != OTHER:
-            self.kinds[words[:KIND_WIDTH]] = kind
+        self.kinds[words[:KIND_WIDTH]] = kind
         return kind
 
     def plan(self, course: tuple[int, ...]) -> Plan | None:
         """Where the telling lines of this course stand; None when it has to be read line by line."""
         try:
-            return self._plans[course]
+            return self.plans[course]
         except KeyError:
-            if len(self._plans) > _MAX_PLANS:
-                self._plans.clear()
-            plan = self._plans[course] = _plan(course)
+            if len(self.plans) > _MAX_PLANS:
+                self.plans.clear()
+            plan = self.plans[course] = _plan(course)
             return plan
 
 
@@ -137,6 +138,8 @@ def _plan(course: tuple[int, ...]) -> Plan | None:
         lambda_id=lambda_id,
         trace_id=one[TRACE_ID],
         traced=not _TRACED.isdisjoint(places),
+        usual=min(one[RECEIVED], one[EXTENDED]) >= 0
+        and len(places.get(URI, ())) >= len(places.get(SENDING, ())) == 1,
     )
 
 

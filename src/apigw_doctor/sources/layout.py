@@ -21,15 +21,17 @@ ID_WIDTH = 36
 #: `(`, the id, `)` and a blank
 KEY_WIDTH = ID_WIDTH + 3
 KEY = re.compile(rb"\(" + UUID_PATTERN.encode() + rb"\) ")
-_LINE = re.compile(rb"([^(\n]{0,160}?)" + KEY.pattern)
 _TIMED = re.compile(rf"({ISO_PATTERN})([ \t]{{1,3}})(?:([0-9a-f]{{32}})([ \t]{{1,3}}))?")
 _LEAST_LINES = 3
+_MOST_LINES = 400
 _LEAST_SHARE = 0.5
 
-_TWO_DIGITS = {f"{number:02d}".encode(): number * 1000.0 for number in range(100)}
-_THREE_DIGITS = {f"{number:03d}".encode(): float(number) for number in range(1000)}
+#: Three digits behind the seconds' point -> ms
+MILLISECONDS = {f"{number:03d}".encode(): float(number) for number in range(1000)}
+_SECONDS = {f"{number:02d}{point}".encode(): number * 1000.0 for number in range(100) for point in ".,"}
+#: Column of the seconds, and of the three digits behind their point, in a line that begins with its time
 _MINUTE = len("2026-03-01T10:00:")
-_FRACTION = _MINUTE + 3
+FRACTION = len("2026-03-01T10:00:00.")
 _MAX_CACHED = 100_000
 
 
@@ -50,8 +52,8 @@ def layout_of(head: bytes) -> Layout | None:
     """The layout of an execution log, from its first lines; None when they are not alike."""
     if b"\r" in head:
         return None
-    lines = head.split(b"\n")[:-1] or [head]
-    fronts = [match[1] for line in lines if (match := _LINE.match(line)) is not None]
+    lines = (head.split(b"\n")[:-1] or [head])[:_MOST_LINES]
+    fronts = [line[:at] for line in lines if (at := line.find(b"(")) >= 0 and KEY.match(line, at) is not None]
     if len(fronts) < _LEAST_LINES or len(fronts) < _LEAST_SHARE * len(lines):
         return None
     column, count = Counter(map(len, fronts)).most_common(1)[0]
@@ -71,41 +73,53 @@ def _front_is_regular(front: bytes) -> bool:
         match is not None
         and not is_naive(match[1])
         and parse_time(match[1]) is not None
-        and text[_FRACTION - 1] in ".,"
+        and text[FRACTION - 1] in ".,"
     )
 
 
 class Moments:
-    """Times of lines of one layout, read by parts: minutes are parsed once, seconds and milliseconds looked up."""
+    """Times of lines of one layout, read by parts: seconds are parsed once, milliseconds looked up."""
 
     def __init__(self, layout: Layout) -> None:
         self._column = layout.column
-        self._minutes: dict[bytes, float] = {}
+        #: time up to its seconds and a point -> epoch ms, where the rest of the front is the one met first
+        self.seconds: dict[bytes, float] = {}
+        self.rest: bytes | None = None
+        self._minutes: dict[tuple[bytes, bytes], float] = {}
 
     def of(self, line: bytes) -> float | None:
         """Epoch ms of the line's time; None when it is not written as the others are."""
-        milliseconds = _THREE_DIGITS.get(line[_FRACTION : _FRACTION + 3])
-        seconds = _TWO_DIGITS.get(line[_MINUTE : _MINUTE + 2])
-        if milliseconds is None or seconds is None:
+        milliseconds = MILLISECONDS.get(line[FRACTION : FRACTION + 3])
+        if milliseconds is None:
             return None
-        minute = self._minutes.get(line[:_MINUTE] + line[_FRACTION + 3 : self._column])
+        if line[FRACTION + 3 : self._column] == self.rest:
+            second = self.seconds.get(line[:FRACTION])
+            if second is not None:
+                return second + milliseconds
+        second = self._first_of_second(line)
+        return None if second is None else second + milliseconds
+
+    def _first_of_second(self, line: bytes) -> float | None:
+        """The second that the line's time lies in, met for the first time or written otherwise."""
+        rest = line[FRACTION + 3 : self._column]
+        within = _SECONDS.get(line[_MINUTE:FRACTION])
+        if within is None or rest.lstrip(b"0")[:1].isdigit():
+            return None  # finer than milliseconds, or no fraction
+        minute = self._minutes.get((line[:_MINUTE], rest))
         if minute is None:
-            minute = self._first_of_minute(line)
+            minute = _parsed((line[:_MINUTE] + b"00.000" + rest).decode("latin-1"))
             if minute is None:
                 return None
-        return minute + seconds + milliseconds
-
-    def _first_of_minute(self, line: bytes) -> float | None:
-        rest = line[_FRACTION + 3 : self._column]
-        if rest.lstrip(b"0")[:1].isdigit():
-            return None  # finer than milliseconds
-        front = (line[:_MINUTE] + b"00.000" + rest).decode("latin-1")
-        match = _TIMED.fullmatch(front)
-        if match is None or is_naive(match[1]) or line[_FRACTION - 1 : _FRACTION] not in (b".", b","):
-            return None
-        at = parse_time(match[1])
-        if at is not None:
-            if len(self._minutes) > _MAX_CACHED:
+            self._minutes[line[:_MINUTE], rest] = minute
+        if self.rest in (None, rest):
+            self.rest = rest
+            if len(self.seconds) > _MAX_CACHED:
+                self.seconds.clear()
                 self._minutes.clear()
-            self._minutes[line[:_MINUTE] + rest] = at
-        return at
+            self.seconds[line[:FRACTION]] = minute + within
+        return minute + within
+
+
+def _parsed(front: str) -> float | None:
+    match = _TIMED.fullmatch(front)
+    return None if match is None or is_naive(match[1]) else parse_time(match[1])
