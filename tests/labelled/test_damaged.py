@@ -1,6 +1,7 @@
 """Real evidence gets cut, doubled, shuffled and garbled on its way: an answer or one sentence, never a traceback."""
 
 import random
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,13 +17,15 @@ from apigw_doctor.workflows.redaction import redacted
 from tests.labelled import harness
 
 CASES = harness.case_files()
+_NUMBER = re.compile(r"(?<!\d)\d+(?:\.\d+)?(?!\d)")
+_HUGE = ("9" * 18, "9" * 400, "1" + "0" * 5000, "1e400", "1e18", "-1", "1.2.3", "0", "\u0664\u0662")
 _GARBAGE = '{}[]"\\,:\t 0-9zé\x00\x1b|'
 
 
 def _damage(lines: list[str], draw: random.Random) -> list[str]:
     """One accident of transport."""
     at = draw.randrange(len(lines))
-    accident = draw.randrange(6)
+    accident = draw.randrange(7)
     if accident == 0:
         return lines[:at] + lines[at + 1 :]
     if accident == 1:
@@ -36,6 +39,12 @@ def _damage(lines: list[str], draw: random.Random) -> list[str]:
         return [*lines, lines[at]]
     if accident == 4:
         return draw.sample(lines, len(lines))
+    if accident == 5:
+        return [
+            *lines[:at],
+            _NUMBER.sub(lambda _: draw.choice(_HUGE), lines[at], count=draw.randint(1, 9)),
+            *lines[at + 1 :],
+        ]
     return lines[:at]
 
 

@@ -70,7 +70,10 @@ def test_a_large_indented_export_is_read_to_its_end(tmp_path: Path) -> None:
     """Over the size from which documents are read in pieces, with a tail behind the events."""
     request_id = "c0ffee00-0000-4000-8000-{:012x}"
     events = [
-        {"timestamp": 1772359200250 + number, "message": f"({request_id.format(number)}) Method completed with status: 504"}
+        {
+            "timestamp": 1772359200250 + number,
+            "message": f"({request_id.format(number)}) Method completed with status: 504",
+        }
         for number in range(9000)
     ]
     tail = {"searchedLogStreams": [{"logStreamName": "x", "searchedCompletely": True}], "nextToken": "abc"}

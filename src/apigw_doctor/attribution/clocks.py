@@ -15,7 +15,7 @@ from apigw_doctor.model.terms import ApiType, Boundary, ElapsedBasis, EvidenceKi
 NEAR_LIMIT_SHARE = 0.8
 #: What the gateway itself adds at the most; no integration fits into it unseen.
 _OVERHEAD_MS = 50.0
-_FUNCTION_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds|Sandbox\.Timedout")
+_FUNCTION_TIMED_OUT = re.compile(r"Task timed out after (\d{1,9}(?:\.\d+)?) seconds|Sandbox\.Timedout")
 _FUNCTION_SAID = re.compile(r"(?i)customer function error|Lambda function returned the following error")
 _THROTTLED = re.compile(
     r"Rate Exceeded|TooManyRequestsException|ConcurrentInvocationLimitExceeded|InvocationRateLimitExceeded"

@@ -24,7 +24,7 @@ REPORT_LINE = "the invocation's REPORT line"
 GATEWAY_REASON = "the gateway's reason: execution log, or $context.integration.error in the access log"
 
 _LAMBDA_URI = re.compile(r"//lambda\.|:lambda:|/functions/arn:")
-_TASK_TIMED_OUT = re.compile(r"Task timed out after (\d+(?:\.\d+)?) seconds")
+_TASK_TIMED_OUT = re.compile(r"Task timed out after (\d{1,9}(?:\.\d+)?) seconds")
 _FUNCTION_ERROR = re.compile(r"customer function error|function returned the following error", re.IGNORECASE)
 _TOO_LARGE = re.compile(
     r"payload size exceeded maximum|ResponseSizeTooLarge|body size is too long|"

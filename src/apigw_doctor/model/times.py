@@ -38,6 +38,10 @@ _MONTHS = {
     )
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Of the year 2286: no log is younger.
+_LAST_NS = 1e19
+#: The years 1 and 9999: what reckoning makes of a garbled time may lie beyond.
+_FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999
 
 
 def parse_time(text: str) -> float | None:
@@ -67,6 +71,8 @@ def is_naive(text: str) -> bool:
 
 def from_epoch(number: float) -> float | None:
     """Epoch seconds, milliseconds, microseconds or nanoseconds, told apart by magnitude, as milliseconds."""
+    if number > _LAST_NS:
+        return None
     for above, divisor in ((1e17, 1e6), (1e14, 1e3), (1e11, 1.0), (1e8, 1e-3)):
         if number >= above:
             return number / divisor if divisor >= 1 else round(number * 1000.0, 3)
@@ -75,7 +81,8 @@ def from_epoch(number: float) -> float | None:
 
 def iso(at: float) -> str:
     """ISO 8601 UTC with milliseconds."""
-    return (_EPOCH + timedelta(milliseconds=round(at))).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    moment = _EPOCH + timedelta(milliseconds=round(min(max(at, _FIRST_MS), _LAST_MS)))
+    return f"{moment.isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def iso_or_none(at: float | None) -> str | None:

@@ -27,8 +27,8 @@ GATEWAY_HOST = re.compile(
     r"(?<![\w-])[\w-]{1,63}\.(?:execute-api\.[\w-]{1,30}\.amazonaws\.com(?:\.cn)?|cloudfront\.net)(?![\w-])"
 )
 AXIOS_URL = re.compile(r"\s*'?(?:url|baseURL|host|hostname|_currentUrl)'?: ")
-REAL = re.compile(r"real\s+(?:(\d+)m)?(\d+(?:[.,]\d+)?)s?\s*")
-ZSH_TOTAL = re.compile(r".{0,400}\s[\d.]+s user [\d.]+s system \d+% cpu (?:(\d+):)?(\d+(?:\.\d+)?) total\s*")
+REAL = re.compile(r"real\s+(?:(\d{1,6})m)?(\d{1,9}(?:[.,]\d+)?)s?\s*")
+ZSH_TOTAL = re.compile(r".{0,400}\s[\d.]+s user [\d.]+s system \d+% cpu (?:(\d{1,6}):)?(\d{1,9}(?:\.\d+)?) total\s*")
 USER_OR_SYS = re.compile(r"(?:user|sys)\s+(?:\d+m)?\d+(?:[.,]\d+)?s?\s*")
 PROGRESS = re.compile(
     r"\s*% Total .*|\s+Dload +Upload .*|\s*\d+ +\d+[kMG]? .*(?:--:--:--|\d:\d\d:\d\d).*|[{}] \[\d+ bytes data\]\s*"
@@ -51,8 +51,8 @@ PROGRAM_ERROR = re.compile(
     r"|(?:Get|Head|Post|Put|Patch|Delete) \"|https?: error: "
 )
 AXIOS = re.compile(r"(?:Uncaught )?(?:Axios)?Error: timeout of \d+ms exceeded\s*")
-_SECONDS = re.compile(r"(?:read|connect) timeout=(\d+(?:\.\d+)?)|[Rr]equest timed out \((\d+(?:\.\d+)?)s\)")
-_MILLISECONDS = re.compile(r"timed out after (\d+) (?:milliseconds|ms)|timeout of (\d+)ms exceeded")
+_SECONDS = re.compile(r"(?:read|connect) timeout=(\d{1,9}(?:\.\d+)?)|[Rr]equest timed out \((\d{1,9}(?:\.\d+)?)s\)")
+_MILLISECONDS = re.compile(r"timed out after (\d{1,9}) (?:milliseconds|ms)|timeout of (\d{1,9})ms exceeded")
 _MATCHED_CHARS = 300
 _FIRED = re.compile(
     r"timed out|timeout of \d+ms exceeded|ECONNABORTED|ETIMEDOUT|ESOCKETTIMEDOUT|socket hang up|TimeoutException"

@@ -252,7 +252,7 @@ def _time(value: object) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return from_epoch(float(value))
+        return from_epoch(value)
     return parse_time(value) if isinstance(value, str) else None
 
 

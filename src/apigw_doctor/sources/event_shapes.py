@@ -159,7 +159,7 @@ def _times(values: list[Any], default: float | None = None) -> list[float | None
 
 def _time(value: float | str) -> float | None:
     if not isinstance(value, str):
-        return from_epoch(float(value))
+        return from_epoch(value)
     if len(value) == 24 and value[4] == "-" and value[19] == "." and value[23] == "Z" and value[20:23].isdecimal():
         second = _second(value[:19])
         return None if second is None else second + int(value[20:23])

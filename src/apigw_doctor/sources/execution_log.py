@@ -17,7 +17,7 @@ several lines, which then carry no prefix of their own.
 
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from apigw_doctor.model.ids import EXTENDED_PATTERN, UUID_PATTERN, api_from_group, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
@@ -82,6 +82,44 @@ class ExecutionLog:
         short = len(words) < _WRAPPED_CHARS and " body " not in words and "headers" not in words
         self._wrapped = (facts, words, at, origin) if short else None
         return read_words(facts, words, at, origin)
+
+
+    def request(
+        self, request_id: str, events: list[tuple[int, str, float | None]], *, name: str, group: str | None = None
+    ) -> None:
+        """Read the events of one request, each of one line: its number in the input `name`, its words, its time.
+
+        The same as `line` for each of them, at a third of the cost.
+        """
+        self._body_of, self._wrapped = None, None
+        facts = self._requests.of_line(request_id)
+        told: list[tuple[Facts, float | None]] = []
+        for number, words, at in events:
+            if words.startswith("Extended Request Id: "):
+                facts = self._requests.extended(request_id, words[21:].strip())
+            told.append((facts, at))
+            found = find_handler(words)
+            if found is not None and found[1] is not _nothing and found[1](facts, words[len(found[0]) :], at):
+                cite(facts, f"{name}:{number}", words)
+        for facts, at in told:
+            earliest(facts, "first_line_at", at)
+            earliest(facts, "log_first_at", at)
+            latest(facts, "last_line_at", at)
+        self._know_place({id(facts): facts for facts, _ in told}.values(), request_id, group)
+
+    def _know_place(self, instances: Iterable[Facts], request_id: str, group: str | None) -> None:
+        """What every event tells of its request, whatever its words are."""
+        for facts in instances:
+            seen(facts, EvidenceKind.EXECUTION_LOG)
+            if request_id.endswith("="):
+                first(facts, "extended_request_id", request_id)
+                facts["api_type"] = ApiType.WEBSOCKET
+            elif facts.get("api_type") is not ApiType.WEBSOCKET:
+                facts["api_type"] = ApiType.REST
+            if group is not None:
+                api_id, stage = api_from_group(group)
+                first(facts, "api_id", api_id)
+                first(facts, "stage", stage)
 
 
 class TestTranscript:
@@ -240,7 +278,7 @@ def _sending(facts: Facts, rest: str, at: float | None) -> bool:
     return True
 
 
-_RECEIVED = re.compile(r"(?: Status: (\d+),)? Integration latency: (\d+) ms")
+_RECEIVED = re.compile(r"(?: Status: (\d{1,9}),)? Integration latency: (\d{1,12}) ms")
 
 
 def _received(facts: Facts, rest: str, at: float | None) -> bool:

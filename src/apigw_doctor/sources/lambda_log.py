@@ -80,7 +80,7 @@ class LambdaLog:
 
         With `strict` it must be the only one that is open.
         """
-        if "Task timed out after" in message and (cut := re.search(r"Task timed out after ([\d.]+) seconds", message)):
+        if "Task timed out after" in message and (cut := re.search(r"Task timed out after (\d{1,9}(?:\.\d{1,9})?) seconds", message)):
             running = self.invocations.stream(where).open
             if len(running) == 1:
                 self.invocations.mark_timeout(

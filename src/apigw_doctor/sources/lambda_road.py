@@ -24,8 +24,8 @@ _START, _END, _REPORT = b"START RequestId: ", b"END RequestId: ", b"REPORT Reque
 _INIT = b"INIT_START "
 _TROUBLE = (b"rror", b"xception", b"ejection", b"xited", b"raceback", b"imed out", b"INIT_REPORT", b"RESTORE", b"EXTENSION", b"TELEMETRY", b"LOGS\t", b"platform.")
 _FIELDS = re.compile(
-    rb"REPORT RequestId: ([0-9a-f-]{36})\tDuration: (\d+\.?\d*) ms\tBilled Duration: (\d+) ms"
-    rb"\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB(?:\tInit Duration: (\d+\.?\d*) ms)?\t?\s*"
+    rb"REPORT RequestId: ([0-9a-f-]{36})\tDuration: (\d{1,12}\.?\d{0,9}) ms\tBilled Duration: (\d{1,12}) ms"
+    rb"\tMemory Size: (\d{1,12}) MB\tMax Memory Used: (\d{1,12}) MB(?:\tInit Duration: (\d{1,12}\.?\d{0,9}) ms)?\t?\s*"
 )
 _XRAY = re.compile(rb"XRAY TraceId: (1-[0-9a-f]{8}-[0-9a-f]{24})\t")
 _UUID_CHARS = 36

@@ -13,9 +13,10 @@ from apigw_doctor.model.terms import Confidence, Layer, Outcome
 _MOST = 0.5
 _TIMING = re.compile(
     r"(?i)\b(?:took|in|after|duration\w*|elapsed\w*|latency\w*|time(?: taken)?|within)\b\W{0,4}"
-    r"(\d+(?:\.\d+)?) ?(ms|milliseconds|s|sec|seconds)\b"
-    r"|\b(?:duration|elapsed|latency|took|time)(?:_?ms|Ms)\W{0,3}(\d+(?:\.\d+)?)|[\s(](\d{4,6})(?:\.\d+)? ?ms\b"
-    r"|(\[AWS \w+ \d{3} )([\d.]+)s\b"
+    r"(\d{1,9}(?:\.\d{1,9})?) ?(ms|milliseconds|s|sec|seconds)\b"
+    r"|\b(?:duration|elapsed|latency|took|time)(?:_?ms|Ms)\W{0,3}(\d{1,9}(?:\.\d+)?)(?!\d)"
+    r"|[\s(](\d{4,6})(?:\.\d+)? ?ms\b"
+    r"|(\[AWS \w+ \d{3} )(\d{1,9}(?:\.\d+)?)s\b"
 )
 #: Settings and plans have times too.
 _NO_TIMING = re.compile(

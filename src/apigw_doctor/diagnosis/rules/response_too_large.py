@@ -17,7 +17,7 @@ from apigw_doctor.evidence.tables import AppLine, GatewayRequest, LambdaInvocati
 from apigw_doctor.limits.table import value
 from apigw_doctor.model.terms import Boundary, Confidence, Layer, Outcome
 
-_LOGGED_SIZE = re.compile(r"\b(?:body|response|payload)\b\D{0,40}?(\d{7,}) ?(?:bytes|B)\b", re.IGNORECASE)
+_LOGGED_SIZE = re.compile(r"\b(?:body|response|payload)\b\D{0,40}?(\d{7,12}) ?(?:bytes|B)\b", re.IGNORECASE)
 _FAILED = 500
 
 

@@ -11,9 +11,9 @@ from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
 
 _READ_TIMEOUT = re.compile(
-    r"(?i)(?:read|socket|request|command)[ _-]?timeout\W{0,4}(\d+(?:\.\d+)?)"
-    r"|timeout as \(\d+(?:\.\d+)?, ?(\d+(?:\.\d+)?)\)"
-    r"|timeout of (\d+)ms|(?<!Task )timed out after (\d+(?:\.\d+)?) ?s"
+    r"(?i)(?:read|socket|request|command)[ _-]?timeout\W{0,4}(\d{1,9}(?:\.\d+)?)(?!\d)"
+    r"|timeout as \(\d+(?:\.\d+)?, ?(\d{1,9}(?:\.\d+)?)\)"
+    r"|timeout of (\d{1,9})ms|(?<!Task )timed out after (\d{1,9}(?:\.\d+)?) ?s"
 )
 _ATTEMPTS = re.compile(r"(?i)\battempts?(?: number)?\W{0,3}\d|\bretr(?:y|ies|ying)\b|max[_ ]attempts|\btry \d")
 _FAILED = re.compile(r"(?i)fail|refused|timed? ?-?out|error|exception|unreachable")
