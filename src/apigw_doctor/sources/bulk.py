@@ -72,9 +72,9 @@ class Bulk:
         payloads = self._payloads
         for one in self._of(Road.TOLERANT):
             self._read_tolerantly(one)
-        evidence = payloads.evidence
-        slow_from_ms = min(self._slow_from_ms, near_from_ms(evidence))
-        asked = wishes_of(evidence, slow_from_ms)
+        evidence, given = payloads.evidence, payloads.given()
+        slow_from_ms = min(self._slow_from_ms, near_from_ms(given))
+        asked = wishes_of(given, slow_from_ms).also({id64(row.request_id) for row in given.requests if row.request_id})
         access = self._gateway_log(Road.ACCESS, folder / "access", asked)
         others = Traffic()
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)

@@ -1,5 +1,10 @@
 """Everything behind the given names, read into one evidence."""
 
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+
 from apigw_doctor.evidence.tables import Evidence, Gap, Unread
 from apigw_doctor.model.errors import NothingReadable
 from apigw_doctor.model.watch import Silent, Watcher
@@ -7,6 +12,7 @@ from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
+from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
 from apigw_doctor.sources.survey import Road, Surveyed, survey
 from apigw_doctor.sources.wanted import SLOW_FROM_MS
@@ -28,28 +34,70 @@ def collect(
     Raises:
         NothingReadable: when no input holds anything that could be evidence.
     """
-    inputs = _configuration_first(find_inputs(paths))
+    inputs = find_inputs(paths)
+    reading = read(inputs, formats=formats, watcher=watcher, bulk_from=bulk_from, processes=processes)
+    if not reading.recognised:
+        raise reading.nothing(inputs)
+    return reading.evidence
+
+
+class Reading(msgspec.Struct):
+    """What some inputs held."""
+
+    evidence: Evidence
+    #: something in them was of a kind that is known
+    recognised: bool
+    problems: list[str]
+    #: access-log formats that were known in the end
+    formats: tuple[str, ...] = ()
+    #: what joins each of the evidence's requests to other readings
+    facts: list[Facts] = []
+
+    def nothing(self, inputs: list[Input]) -> NothingReadable:
+        """What to say when nothing was recognised."""
+        return NothingReadable(_nothing(inputs, self.problems, self.evidence.unread), _EXAMPLE)
+
+
+def read(
+    inputs: list[Input],
+    *,
+    formats: tuple[str, ...] = (),
+    watcher: Watcher | None = None,
+    bulk_from: int = BULK_BYTES,
+    processes: int | None = None,
+    known: Evidence | None = None,
+) -> Reading:
+    """Read these inputs; `known` is what earlier readings told, and makes this one tell what joins it to them."""
     surveyed: list[Surveyed] = []
     unreadable: list[tuple[str, str]] = []
-    for source in inputs:
+    for source in _configuration_first(inputs):
         try:
             surveyed.append(survey(source))
         except OSError as error:
             unreadable.append((source.name, f"cannot be read: {error.strerror or error}"))
-    payloads = Payloads(formats)
+    start = partial(_payloads, formats, known)
     if sum(one.text_size for one in surveyed) >= bulk_from and any(one.road is not Road.TOLERANT for one in surveyed):
-        evidence, recognised, problems = _in_bulk(surveyed, formats, watcher or Silent(), processes)
+        reading = _in_bulk(surveyed, start, watcher or Silent(), processes)
     else:
-        evidence, recognised, problems = _one_by_one(surveyed, payloads)
+        reading = _one_by_one(surveyed, start())
     for name, reason in unreadable:
-        evidence.gaps.append(Gap(origin=name, reason=reason, remedy="check the file's permissions"))
-        problems.append(f"{name}: {reason}")
-    if not recognised:
-        raise NothingReadable(_nothing(inputs, problems, evidence.unread), _EXAMPLE)
-    return evidence
+        reading.evidence.gaps.append(Gap(origin=name, reason=reason, remedy="check the file's permissions"))
+        reading.problems.append(f"{name}: {reason}")
+    return reading
 
 
-def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> tuple[Evidence, bool, list[str]]:
+def _payloads(formats: tuple[str, ...], known: Evidence | None) -> Payloads:
+    payloads = Payloads(formats, known)
+    if known is not None:
+        payloads.requests.told = []
+    return payloads
+
+
+def _reading(evidence: Evidence, payloads: Payloads, problems: list[str], *, recognised: bool) -> Reading:
+    return Reading(evidence, recognised, problems, payloads.access.formats(), payloads.requests.told or [])
+
+
+def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> Reading:
     recognised = False
     problems: list[str] = []
     for one in surveyed:
@@ -63,18 +111,18 @@ def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> tuple[Evidence,
             )
             problems.append(f"{one.source.name}: {reason}")
         problems.extend(reader.problems)
-    return payloads.finish(), recognised, problems
+    return _reading(payloads.finish(), payloads, problems, recognised=recognised)
 
 
 def _in_bulk(
-    surveyed: list[Surveyed], formats: tuple[str, ...], watcher: Watcher, processes: int | None
-) -> tuple[Evidence, bool, list[str]]:
+    surveyed: list[Surveyed], start: Callable[[], Payloads], watcher: Watcher, processes: int | None
+) -> Reading:
     slow_from_ms = SLOW_FROM_MS
     while True:
-        payloads = Payloads(formats)
+        payloads = start()
         bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, processes)
         try:
-            return bulk.collect(), bulk.recognised, bulk.problems
+            return _reading(bulk.collect(), payloads, bulk.problems, recognised=bulk.recognised)
         except Unfit as unfit:
             surveyed = [one.tolerantly() if one.source.name in unfit.names else one for one in surveyed]
         except TooShort as short:

@@ -54,7 +54,9 @@ class Read(msgspec.Struct, frozen=True):
 class Payloads:
     """All sources of one reading, behind one door."""
 
-    def __init__(self, formats: tuple[str, ...] = ()) -> None:
+    def __init__(self, formats: tuple[str, ...] = (), known: Evidence | None = None) -> None:
+        #: what earlier readings told, so that this one knows what matters
+        self.known = known or Evidence()
         self.requests = Requests()
         self.execution = ExecutionLog(self.requests)
         self.access = AccessLog(self.requests, formats)
@@ -62,6 +64,9 @@ class Payloads:
         self.evidence = Evidence()
         #: what was made of times without a zone -> the files that have such
         self.zoneless: dict[str, list[str]] = {}
+        for stage in self.known.stages:
+            if stage.access_log_format:
+                self.access.add_format(stage.access_log_format)
 
     def text(self, message: Message) -> Read | None:
         """Read a message that is text; only its first line decides what it is."""
@@ -165,11 +170,21 @@ class Payloads:
 
     def so_far(self) -> Evidence:
         """What is known of requests and configuration by now, without invocations; the reading may go on."""
+        given = self.given()
         return msgspec.structs.replace(
-            self.evidence,
-            requests=self.requests.rows_so_far(),
-            integrations=configuration.join_routes(list(self.evidence.integrations)),
+            given,
+            requests=[*self.known.requests, *self.requests.rows_so_far()],
+            integrations=configuration.join_routes(given.integrations),
         )
+
+    def given(self) -> Evidence:
+        """What earlier readings and this one tell beside requests and invocations."""
+        tables = {
+            name: [*getattr(self.known, name), *value]
+            for name in self.evidence.__struct_fields__
+            if isinstance(value := getattr(self.evidence, name), list)
+        }
+        return msgspec.structs.replace(self.evidence, **tables)
 
     def finish(self) -> Evidence:
         """All rows, with the functions of unnamed logs filled in where a file's name tells."""
@@ -183,7 +198,7 @@ class Payloads:
         names |= {row.function for row in self.evidence.functions} | {
             row.function for row in self.evidence.integrations if row.function
         }
-        self.evidence.invocations = [_named(row, names) for row in self.lambdas.rows()]
+        self.evidence.invocations = [named_by_file(row, names) for row in self.lambdas.rows()]
         return self.evidence
 
 
@@ -198,7 +213,7 @@ def _same(row: object, known: object) -> bool:
     )
 
 
-def _named(row: LambdaInvocation, names: set[str]) -> LambdaInvocation:
+def named_by_file(row: LambdaInvocation, names: set[str]) -> LambdaInvocation:
     """Give an unnamed invocation the function whose full name stands in its file's name."""
     if row.function is not None or not row.cites:
         return row

@@ -34,6 +34,8 @@ class Requests:
         self._anonymous: dict[str, Facts] = {}
         #: records without an extended id whose plain id several requests share
         self.unjoined_records = 0
+        #: when it is a list: what is known of every row's request, before it is settled
+        self.told: list[Facts] | None = None
 
     def of_line(self, request_id: str) -> Facts:
         """The request whose execution-log lines carry `request_id` at this point of the log."""
@@ -163,11 +165,19 @@ class Requests:
         rows: list[GatewayRequest] = []
         for plain, instances in self._by_plain.items():
             for number, facts in enumerate(instances):
+                self._tell(facts)
                 facts.setdefault("key", facts.get("extended_request_id") or f"{plain}#{number}")
                 rows.append(row_of(facts))
                 facts.clear()  # the row has it all
-        rows.extend(row_of(facts) for facts in self._anonymous.values() if len(facts) > 1)
+        for facts in self._anonymous.values():
+            if len(facts) > 1:
+                self._tell(facts)
+                rows.append(row_of(facts))
         return rows
+
+    def _tell(self, facts: Facts) -> None:
+        if self.told is not None:
+            self.told.append(dict(facts))
 
     def _new(self, request_id: str) -> Facts:
         facts: Facts = {"request_id": request_id}

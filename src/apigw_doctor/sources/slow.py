@@ -83,7 +83,7 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
     limits = EffectiveLimits(payloads.so_far())
-    near = [_near(limits, place, gave_up_after_ms(payloads.evidence)) for place in log.traffic.places]
+    near = [_near(limits, place, gave_up_after_ms(payloads.given())) for place in log.traffic.places]
     shortest = min((low for low, _ in near), default=slow_from_ms)
     if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
         raise TooShort(shortest)
