@@ -184,7 +184,7 @@ class ExecutionRoad:
                 chosen = itemgetter(*positions)
                 piece = _Piece(number, positions, chosen(block), chosen(kinds))
                 plan = plans.get(piece.course)
-                if plan is not None and plan.usual and key not in waiting and key not in parked:
+                if plan is not None and plan.usual is not None and key not in waiting and key not in parked:
                     if quickly(key, plan, piece.lines, [piece]):
                         continue
             else:
@@ -224,7 +224,7 @@ class ExecutionRoad:
             course = tuple([self._shapes.learn(line[self._words :]) for line in lines])
         plan = self._shapes.plan(course)  # type: ignore[arg-type]
         if plan is not None:
-            if plan.usual and self._entered_quickly(key, plan, lines, pieces):
+            if plan.usual is not None and self._entered_quickly(key, plan, lines, pieces):
                 return True
             if self._entered(key, plan, lines, pieces):
                 return True
@@ -235,16 +235,17 @@ class ExecutionRoad:
 
     def _close(self, key: bytes, lines: list[tuple[int, bytes]], *, complete: bool) -> None:
         """Give a request's lines to the line reader; one that is complete and unremarkable goes into the traffic."""
-        whole: list[tuple[int, bytes]] = []
-        for number, line in lines:
-            whole.append((number, line))
-            whole.extend(self._attached.pop(number, ()))
-        request_id = key[1:-2].decode()
+        whole: list[tuple[int, bytes]] = lines
+        if self._attached and not self._attached.keys().isdisjoint(number for number, _ in lines):
+            whole = []
+            for number, line in lines:
+                whole.append((number, line))
+                whole.extend(self._attached.pop(number, ()))
         self.replay(whole)
         self._flush()
         before = len(self._traffic)
         if complete:
-            self._replay.release(request_id, self._traffic, self._wanted)
+            self._replay.release(key[1:-2].decode(), self._traffic, self._wanted)
         for entry in range(before, len(self._traffic)):
             if self._traffic.integration_ms[entry] >= self._slow_from and self._spool is not None:
                 self._spool.add(entry, whole)
@@ -252,6 +253,8 @@ class ExecutionRoad:
     def replay(self, lines: list[tuple[int, bytes]]) -> None:
         """Read a request line by line, as if the file held nothing else."""
         reader, timed, column = self._replay, self._layout.timed, self._layout.column
+        if timed and self._replayed_at_once(lines):
+            return
         for number, line in lines:
             at = self._moments.of(line) if timed else None
             if KEY.fullmatch(self._key_of(line)) is None or (at is None and timed):
@@ -259,39 +262,46 @@ class ExecutionRoad:
             else:
                 reader.event(number, line[column:], at)
 
+    def _replayed_at_once(self, lines: list[tuple[int, bytes]]) -> bool:
+        """Read the lines together; False when one is odd, so that they have to be read one by one."""
+        of, words = self._moments.of, self._words
+        events = [(number, line[words:], of(line)) for number, line in lines]
+        keys = set(map(self._key_of, [line for _, line in lines]))
+        if len(keys) != 1 or KEY.fullmatch(key := keys.pop()) is None or any(at is None for _, _, at in events):
+            return False
+        self._replay.request(key[1:-2].decode(), [(number, decoded(text), at) for number, text, at in events])
+        return True
+
     # the usual course
 
     def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
-        """What `_entered` does, for the course of almost all requests: one call of a function, answered."""
+        """What `_entered` does, for the course of almost all requests: one call of an endpoint, answered."""
         words, of = self._words, self._moments.of
-        completed, received, sending = lines[plan.completed], lines[plan.received], lines[plan.sendings[0]]
+        at_completed, at_received, at_sending, at_uri, at_route, at_extended = plan.usual  # type: ignore[misc]
+        completed, received, sending = lines[at_completed], lines[at_received], lines[at_sending]
         status = self._statuses.get(completed[words + _COMPLETED :])
         answer = _RECEIVED.match(received, words)
         endpoint = sending[words + _SENDING :]
         called = endpoint if b":function:" in endpoint else None
-        place = self._usual_places.get((lines[plan.route][words:], called))
-        # The line with the extended id is the first that a gateway writes.
-        arrived_at, ended_at = of(lines[0] if plan.extended == 0 else min(lines)), of(completed)
-        ident = id64(key[1:-2])
-        if status is None or answer is None or place is None or arrived_at is None or ended_at is None:
+        place = self._usual_places.get((lines[at_route][words:], called))
+        if status is None or answer is None or place is None or answer[1] not in _GOOD:
             return False
-        if answer[1] not in _GOOD or lines[plan.uris[-1]][words + _URI :] != endpoint or of(received) is None:
+        # The line with the extended id is the first that a gateway writes.
+        arrived_at, ended_at = of(lines[0] if at_extended == 0 else min(lines)), of(completed)
+        if arrived_at is None or ended_at is None or lines[at_uri][words + _URI :] != endpoint or of(received) is None:
             return False
         if len(plan.uris) > 1 and lines[plan.uris[0]][: self._layout.column] >= sending[: self._layout.column]:
             return False  # the authorizer's endpoint and the integration's at one moment
-        took = float(answer[2])
         claim = self._claim(plan, lines)
         if claim is None:
             return False
-        wanted = self._wanted
+        ident, took, wanted = id64(key[1:-2]), float(answer[2]), self._wanted
         if ident in wanted.idents or (wanted.windows and wanted.asks_for(ident, arrived_at)):
             return False
         if took >= self._slow_from and self._spool is not None:
             self._spool.add(len(self._traffic) + len(self._records), _numbered(pieces))
-        extended = crc32(lines[plan.extended][words + _EXTENDED :].strip()) or 1
-        self._records.append(
-            (ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS)
-        )
+        extended = crc32(lines[at_extended][words + _EXTENDED :].strip()) or 1
+        self._records.append((ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS))
         return True
 
     def _flush(self) -> None:
@@ -325,7 +335,7 @@ class ExecutionRoad:
         if plan.extended >= 0:
             extended = crc32(lines[plan.extended][self._words + _EXTENDED :].strip()) or 1
         traffic.add(ident, extended, claim, place, arrived_at, ended_at, integration_ms, status, marks)
-        if plan.usual and None not in self._api:
+        if plan.usual is not None and None not in self._api:
             self._remember(plan, lines, place)
         return True
 
@@ -410,13 +420,13 @@ class ExecutionRoad:
             if match is None and b"x-amzn-requestid=" in headers.lower():
                 match = _HEADER_ID.search(headers)
             if match is not None:
-                return id64(match[1])
+                return id64(match[1].lower())
         if plan.response_body >= 0:
             body = lines[plan.response_body]
             if b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body:
                 return None
         if plan.lambda_id >= 0 and (match := _UUID.search(lines[plan.lambda_id], self._words + _LAMBDA)):
-            return id64(match[0])
+            return id64(match[0].lower())
         root = None
         if plan.trace_id >= 0:
             root = self._root(lines[plan.trace_id][self._words + _XRAY :])

@@ -71,8 +71,9 @@ class Plan(msgspec.Struct, frozen=True):
     trace_id: int
     #: some line is of those that only data trace writes
     traced: bool
-    #: one endpoint was called and answered, and all of it was logged
-    usual: bool
+    #: one endpoint was called and answered, and all of it was logged: where the completion, the answer, the sending,
+    #: the endpoint's URI, the route and the extended id stand
+    usual: tuple[int, int, int, int, int, int] | None
 
 
 class Shapes:
@@ -138,9 +139,15 @@ def _plan(course: tuple[int, ...]) -> Plan | None:
         lambda_id=lambda_id,
         trace_id=one[TRACE_ID],
         traced=not _TRACED.isdisjoint(places),
-        usual=min(one[RECEIVED], one[EXTENDED]) >= 0
-        and len(places.get(URI, ())) >= len(places.get(SENDING, ())) == 1,
+        usual=_usual(one, places, route),
     )
+
+
+def _usual(one: dict[int, int], places: dict[int, list[int]], route: int) -> tuple[int, int, int, int, int, int] | None:
+    uris, sendings = places.get(URI, []), places.get(SENDING, [])
+    if min(one[RECEIVED], one[EXTENDED]) < 0 or len(sendings) != 1 or not uris:
+        return None
+    return one[COMPLETED], one[RECEIVED], sendings[0], uris[-1], route, one[EXTENDED]
 
 
 _TRACED = frozenset((TRACED, HEADERS, URI, SENDING, RECEIVED, RESPONSE_HEADERS, RESPONSE_BODY))

@@ -15,14 +15,13 @@ from apigw_doctor.evidence.traffic import id64
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_log import LambdaLog
-from apigw_doctor.sources.lambda_words import ANY_ID, by_extension
+from apigw_doctor.sources.lambda_words import ANY_ID
 from apigw_doctor.sources.layout import Layout, Moments
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.wanted_invocations import WantedInvocations
 
 _START, _END, _REPORT = b"START RequestId: ", b"END RequestId: ", b"REPORT RequestId: "
 _INIT = b"INIT_START "
-_TROUBLE = (b"rror", b"xception", b"ejection", b"xited", b"raceback", b"imed out", b"INIT_REPORT", b"RESTORE", b"EXTENSION", b"TELEMETRY", b"LOGS\t", b"platform.")
 _FIELDS = re.compile(
     rb"REPORT RequestId: ([0-9a-f-]{36})\tDuration: (\d{1,12}\.?\d{0,9}) ms\tBilled Duration: (\d{1,12}) ms"
     rb"\tMemory Size: (\d{1,12}) MB\tMax Memory Used: (\d{1,12}) MB(?:\tInit Duration: (\d{1,12}\.?\d{0,9}) ms)?\t?\s*"
@@ -111,61 +110,43 @@ class LambdaRoad:
 
     def _entered(self, lines: list[bytes]) -> bool:
         """Enter an ordinary invocation into the crowd; False when it has to be read closely."""
-        c = self._column
+        c, of = self._column, self._at
         first = 1 if lines[0].startswith(_INIT, c) else 0
         trace = _XRAY.match(lines[-1])
         last = len(lines) - (1 if trace is None else 2)
         if last - first < 2 or not (lines[first].startswith(_START, c) and lines[last - 1].startswith(_END, c)):
             return False
         report = _FIELDS.fullmatch(lines[last], c)
-        request_id = lines[first][c + len(_START) : c + len(_START) + _UUID_CHARS]
+        request_id = self._request_id
         if report is None or report[1] != request_id or lines[last - 1][c + len(_END) :].rstrip() != request_id:
             return False
         apps = lines[first + 1 : last - 1]
         text = b"\n".join(apps)
-        if any(word in text for word in _TROUBLE) or (trace is None and b"race" in text.lower()):
+        if _in_trouble(text) or (trace is None and b"race" in text.lower()):
             return False
-        started_at, ended_at = self._at(lines[first]), self._at(lines[last - 1])
-        duration_ms, init_ms = float(report[2]), float(report[6] or 0.0)
-        app_lines = self._app_lines(apps, request_id)
-        if started_at is None or ended_at is None or self._at(lines[last]) is None or app_lines is None:
+        texts = _texts(apps, c, request_id)
+        started_at, ended_at = of(lines[first]), of(lines[last - 1])
+        if texts is None or started_at is None or ended_at is None or of(lines[last]) is None:
             return False
-        billed = int(report[3])
+        duration_ms, billed, init_ms = float(report[2]), int(report[3]), float(report[6] or 0.0)
         if duration_ms > billed + 1.0 and billed >= 1000 and billed % 1000 == 0 and not init_ms:
             return False  # a killed run of the old format
         begun_at = started_at - init_ms
         if first:
-            init_at = self._at(lines[0])
+            init_at = of(lines[0])
             if init_at is None or init_at > started_at:
                 return False
             if started_at - init_at <= init_ms + _INIT_LEEWAY_MS:
                 begun_at = init_at
-        if self._asked_for(request_id, trace, text, begun_at, ended_at):
+        times = list(map(of, apps))
+        if None in times or self._asked_for(request_id, trace, text, begun_at, ended_at):
             return False
         is_first = self._next(started_at, ended_at, begins=bool(first or init_ms))
         self._crowd.add(
             id64(request_id), self._number, begun_at, started_at, ended_at, duration_ms, duration_ms + init_ms, is_first
         )
-        self._tell(app_lines, ended_at, duration_ms)
+        self._tell(times, texts, ended_at, duration_ms)  # type: ignore[arg-type]
         return True
-
-    def _app_lines(self, lines: list[bytes], request_id: bytes) -> list[tuple[float, bytes]] | None:
-        """Time and text of the function's own lines; None when one is not of a form that runtimes write."""
-        found = []
-        for line in lines:
-            at = self._at(line)
-            parts = line[self._column :].split(b"\t", 3)
-            if at is None or len(parts) < 4:
-                return None
-            if parts[2] == request_id and parts[0] in _LEVELS_PYTHON and _ISO_LIKE.fullmatch(parts[1]):
-                found.append((at, parts[3]))
-            elif parts[1] == request_id and parts[2] in _LEVELS_NODE and _ISO_LIKE.fullmatch(parts[0]):
-                found.append((at, parts[3]))
-            else:
-                return None
-            if found[-1][1].lstrip()[:1] in b"{[(" or by_extension(decoded(found[-1][1])):
-                return None
-        return found
 
     def _asked_for(
         self, request_id: bytes, trace: re.Match[bytes] | None, text: bytes, begun_at: float, ended_at: float
@@ -173,20 +154,21 @@ class LambdaRoad:
         wanted = self._wanted
         if id64(request_id) in wanted.idents or (trace is not None and id64(trace[1].decode()) in wanted.idents):
             return True
-        if wanted.logged and _ID_LIKE.search(rest := text.replace(request_id, b"")) is not None:
-            if any(found in wanted.logged for found in ANY_ID.findall(decoded(rest))):
-                return True
+        rest = text.replace(request_id, b"") if wanted.logged else b""
+        if rest and _ID_LIKE.search(rest) is not None and not wanted.logged.isdisjoint(ANY_ID.findall(decoded(rest))):
+            return True
         return wanted.asks_for(self._stream.layout.function, begun_at, ended_at, traced=trace is not None)
 
-    def _tell(self, lines: list[tuple[float, bytes]], ended_at: float, duration_ms: float) -> None:
+    def _tell(self, times: list[float], texts: list[bytes], ended_at: float, duration_ms: float) -> None:
         told = self._crowd.functions[self._number]
-        if not lines:
+        if not times:
             return
-        tail_told(told, ended_at - max(at for at, _ in lines), duration_ms)
-        if told.until is None or lines[-1][0] > told.until:
-            told.until = lines[-1][0]
+        last = max(times)
+        tail_told(told, ended_at - last, duration_ms)
+        if told.until is None or last > told.until:
+            told.until = last
         if self._with_calls():
-            calls_told(told, [(at, decoded(text)) for at, text in lines], ended_at)
+            calls_told(told, list(zip(times, map(decoded, texts), strict=True)), ended_at)
 
     def _with_calls(self) -> bool:
         count = self._calls_read[self._number] = self._calls_read.get(self._number, 0) + 1
@@ -244,6 +226,45 @@ class LambdaRoad:
         return wanted.asks_for(row.function, row.begun_at, row.finished_at, traced=row.trace_id is not None)
 
 
+def _in_trouble(text: bytes) -> bool:
+    """A line may tell of an error, or is one of the platform's own."""
+    return (
+        b"rror" in text
+        or b"xception" in text
+        or b"ejection" in text
+        or b"xited" in text
+        or b"raceback" in text
+        or b"imed out" in text
+        or b"INIT_REPORT" in text
+        or b"RESTORE" in text
+        or b"EXTENSION" in text
+        or b"TELEMETRY" in text
+        or b"LOGS\t" in text
+        or b"platform." in text
+    )
+
+
+def _texts(lines: list[bytes], column: int, request_id: bytes) -> list[bytes] | None:
+    """What the function itself wrote; None when a line is not of a form that runtimes write."""
+    found = []
+    for line in lines:
+        parts = line[column:].split(b"\t", 3)
+        if len(parts) < 4:
+            return None
+        level, time, request, text = parts
+        if request == request_id:
+            if level not in _LEVELS_PYTHON or _ISO_LIKE.fullmatch(time) is None:
+                return None
+        elif time != request_id or request not in _LEVELS_NODE or _ISO_LIKE.fullmatch(level) is None:
+            return None
+        if text[:1] in _NOT_PLAIN:
+            return None
+        found.append(text)
+    return found
+
+
+#: Beginnings of texts that may be documents, or are blank.
+_NOT_PLAIN = frozenset((b"", b"{", b"[", b"(", b" ", b"\t"))
 _INIT_LEEWAY_MS = 2000.0
 #: The beginning of a UUID, or the end of an extended request id.
 _ID_LIKE = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[\w+/-]{10}=")
