@@ -26,6 +26,7 @@ def command(
     end: str | None,
     no_redact: bool,
     anonymize: bool,
+    case: Path | None,
     color: bool | None,
     output: Path | None,
 ) -> None:
@@ -47,9 +48,11 @@ def command(
         end=end,
         no_redact=no_redact,
         anonymize=anonymize,
+        case=case,
     )
     colored = wants_color(color, output)
-    write(_render(diagnosis, form, paths, color=colored), output, color=colored)
+    where = paths if case is None else ("--case", str(case))
+    write(_render(diagnosis, form, where, color=colored), output, color=colored)
     sys.exit(exit_status(diagnosis, exit_zero=exit_zero))
 
 

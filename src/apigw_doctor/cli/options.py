@@ -19,7 +19,7 @@ from apigw_doctor.workflows.redaction import redacted
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-OK, FAILURES, USAGE, INCOMPLETE = 0, 1, 2, 3
+OK, FAILURES, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -32,6 +32,12 @@ def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 _EVIDENCE: tuple[Decorator, ...] = (
+    click.option(
+        "--case",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Keep what is read in this case file, and answer from it; nothing is read twice.",
+    ),
     click.option(
         "--access-log-format",
         "formats",
@@ -69,10 +75,13 @@ def answer(
     end: str | None,
     no_redact: bool,
     anonymize: bool,
+    case: Path | None = None,
 ) -> Diagnosis:
-    """The redacted diagnosis of the given inputs."""
-    if not paths:
+    """The redacted diagnosis of the given inputs, or of a case file."""
+    if not paths and case is None:
         raise UsageError("no input was given", f"for example: {example}")
+    if no_redact and case is not None:
+        raise UsageError("a case file never holds secrets: --no-redact cannot go with --case", "leave one of them out")
     if no_redact and anonymize:
         raise UsageError("--no-redact and --anonymize contradict each other", "leave one of them out")
     if since is not None and start is not None:
@@ -82,8 +91,23 @@ def answer(
             "apigw-doctor: secrets are shown as logged (--no-redact); keep this report on this machine", err=True
         )
     begin = _moment(start, "--from") if since is None else _before_now(since)
-    diagnosis = diagnose_files(paths, formats=formats, period=Period(begin, _moment(end, "--to")))
+    period = Period(begin, _moment(end, "--to"))
+    if case is not None:
+        return _from_case(case, paths, formats, period, anonymize=anonymize)
+    diagnosis = diagnose_files(paths, formats=formats, period=period)
     return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
+
+
+def _from_case(
+    case: Path, paths: tuple[str, ...], formats: tuple[str, ...], period: Period, *, anonymize: bool
+) -> Diagnosis:
+    from apigw_doctor.workflows.case import Stopped, diagnose_case
+
+    try:
+        return diagnose_case(case, paths, formats=formats, period=period, anonymous=anonymize)
+    except Stopped as stopped:
+        click.echo(f"apigw-doctor: {stopped.message}\n  {stopped.hint}", err=True)
+        sys.exit(INTERRUPTED)
 
 
 def _moment(text: str | None, option: str) -> float | None:

@@ -30,6 +30,7 @@ def command(
     end: str | None,
     no_redact: bool,
     anonymize: bool,
+    case: Path | None,
     color: bool | None,
     output: Path | None,
 ) -> None:
@@ -47,6 +48,7 @@ def command(
         end=end,
         no_redact=no_redact,
         anonymize=anonymize,
+        case=case,
     )
     found = _find(diagnosis, request_id)
     colored = wants_color(color, output)

@@ -15,9 +15,11 @@ from apigw_doctor.evidence.redact import Anonymizer, clean_terminal, redact
 _OURS = frozenset({"schema", "code", "cause", "id", "confidence", "boundary", "layer", "remedy", "command"})
 
 
-def redacted(diagnosis: Diagnosis, *, secrets_out: bool = True, anonymous: bool = False) -> Diagnosis:
-    """The same answer without secrets; with `anonymous` also without addresses and principals."""
-    hide = Anonymizer(secrets.token_bytes(32)).anonymize if anonymous else _same
+def redacted(
+    diagnosis: Diagnosis, *, secrets_out: bool = True, anonymous: bool = False, key: bytes | None = None
+) -> Diagnosis:
+    """The same answer without secrets; with `anonymous` also without addresses and principals, hashed with `key`."""
+    hide = Anonymizer(key or secrets.token_bytes(32)).anonymize if anonymous else _same
 
     @cache
     def clean(text: str) -> str:

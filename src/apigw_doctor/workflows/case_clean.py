@@ -1,0 +1,88 @@
+"""Secrets (and people) out of evidence before it is written to a case file."""
+
+import sys
+from array import array
+from collections.abc import Callable
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from apigw_doctor.evidence import crowd as crowds
+from apigw_doctor.evidence import traffic as traffics
+from apigw_doctor.evidence.crowd import Crowd
+from apigw_doctor.evidence.redact import Anonymizer, redact
+from apigw_doctor.evidence.tables import Evidence
+from apigw_doctor.evidence.traffic import Traffic
+
+_INT64 = 1 << 63
+
+
+class Cleaner:
+    """Takes secrets out of every text; with a key also addresses and principals."""
+
+    def __init__(self, key: bytes | None = None) -> None:
+        self._hide: Callable[[str], str] = Anonymizer(key).anonymize if key is not None else str
+        self._known: dict[str, str] = {}
+
+    def text(self, text: str) -> str:
+        """One text."""
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = self._hide(redact(_whole(text)))
+        return found
+
+    def value(self, value: Any) -> Any:  # noqa: ANN401 - any value of a row
+        """A value with every text in it cleaned, and no number that a database cannot hold."""
+        if isinstance(value, str):
+            return value if isinstance(value, Enum) else self.text(value)
+        if isinstance(value, bool) or value is None:
+            return value
+        if isinstance(value, int):
+            return max(-_INT64, min(value, _INT64 - 1))
+        if isinstance(value, float):
+            return max(-sys.float_info.max, min(value, sys.float_info.max)) if value == value else value
+        if isinstance(value, msgspec.Struct):
+            return type(value)(**{name: self.value(getattr(value, name)) for name in value.__struct_fields__})
+        if isinstance(value, dict):
+            return {name: self.value(item) for name, item in value.items()}
+        if isinstance(value, list | tuple | set):
+            return type(value)(self.value(item) for item in value)
+        return value
+
+    def evidence(self, evidence: Evidence) -> Evidence:
+        """All of it."""
+        tables = {
+            name: self.value(value)
+            for name in evidence.__struct_fields__
+            if isinstance(value := getattr(evidence, name), list)
+        }
+        return msgspec.structs.replace(
+            evidence, **tables, traffic=self._traffic(evidence.traffic), crowd=self._crowd(evidence.crowd)
+        )
+
+    def _traffic(self, traffic: Traffic) -> Traffic:
+        found = Traffic()
+        numbers = [found.number(self.value(place)) for place in traffic.places]
+        for name in traffics.COLUMNS:
+            setattr(found, name, getattr(traffic, name))
+        found.place = array(traffic.place.typecode, map(numbers.__getitem__, traffic.place))
+        return found
+
+    def _crowd(self, crowd: Crowd) -> Crowd:
+        found = Crowd()
+        numbers = [found.number(self.value(told.name)) for told in crowd.functions]
+        for number, told in zip(numbers, crowd.functions, strict=True):
+            clean = msgspec.structs.replace(told, calls={}, init_types=self.value(told.init_types))
+            for shape, gaps in told.calls.items():
+                clean.calls.setdefault(self.text(shape), array("d")).extend(gaps)
+            found.functions[number].join(clean)
+        for name in crowds.COLUMNS:
+            setattr(found, name, getattr(crowd, name))
+        found.function = array(crowd.function.typecode, map(numbers.__getitem__, crowd.function))
+        return found
+
+
+def _whole(text: str) -> str:
+    """A text that can be written down: half characters, which JSON can escape, are none."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
