@@ -17,7 +17,7 @@ from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.crew import run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.payload import Payloads
-from apigw_doctor.sources.portions import Assignment, Portion, Shared, StretchRead, assign, read_portion
+from apigw_doctor.sources.portions import Assignment, Pieces, Portion, Shared, StretchRead, assign, read_portion
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import SlowLog, bring_back, near_from_ms
 from apigw_doctor.sources.survey import Road, Surveyed
@@ -42,9 +42,9 @@ class Bulk:
         payloads: Payloads,
         watcher: Watcher,
         slow_from_ms: float = SLOW_FROM_MS,
-        processes: int | None = None,
+        pieces: Pieces | None = None,
     ) -> None:
-        self._processes = processes
+        self._pieces = pieces or Pieces()
         self._surveyed = surveyed
         self._slow_from_ms = slow_from_ms
         self._payloads = payloads
@@ -148,11 +148,11 @@ class Bulk:
         self, road: Road, folder: Path, wanted: Wanted, invocations: WantedInvocations
     ) -> Iterator[tuple[Assignment, Portion]]:
         """Read all files of one road."""
-        assignments = list(assign(self._of(road)))
+        assignments = list(assign(self._of(road), self._pieces.part_bytes))
         folder.mkdir()
-        shared = Shared(folder, wanted, invocations, self._payloads.access.formats())
+        shared = Shared(folder, wanted, invocations, self._payloads.access.formats(), self._pieces.block_bytes)
         for assignment, portion in zip(
-            assignments, run(read_portion, assignments, shared, self._processes), strict=True
+            assignments, run(read_portion, assignments, shared, self._pieces.processes), strict=True
         ):
             unfit = frozenset(read.source.name for read in portion.stretches if read.unfit)
             if unfit:

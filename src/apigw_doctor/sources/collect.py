@@ -11,6 +11,7 @@ from apigw_doctor.model.watch import Silent, Watcher
 from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
@@ -120,7 +121,7 @@ def _in_bulk(
     slow_from_ms = SLOW_FROM_MS
     while True:
         payloads = start()
-        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, processes)
+        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, Pieces(processes))
         try:
             return _reading(bulk.collect(), payloads, bulk.problems, recognised=bulk.recognised)
         except Unfit as unfit:

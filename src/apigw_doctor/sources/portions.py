@@ -16,17 +16,25 @@ from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_road import LambdaRoad
 from apigw_doctor.sources.layout import Layout
 from apigw_doctor.sources.payload import Payloads
-from apigw_doctor.sources.reading import Cut, Input, TooLong, read_blocks
+from apigw_doctor.sources.reading import BLOCK_BYTES, Cut, Input, TooLong, read_blocks
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.survey import Road, Surveyed
 from apigw_doctor.sources.wanted import Wanted
 from apigw_doctor.sources.wanted_invocations import WantedInvocations
 
-#: A part of a large file, in bytes, and the least that is worth a task of its own.
-PART_BYTES = 40_000_000
 #: Read at once behind a stretch, to find where the next value begins.
 _BEHIND = 1 << 16
+
+
+class Pieces(msgspec.Struct, frozen=True):
+    """How the work is cut: into processes, tasks and blocks."""
+
+    #: None: one per core
+    processes: int | None = None
+    #: a part of a large file, and the least that is worth a task of its own
+    part_bytes: int = 40_000_000
+    block_bytes: int = BLOCK_BYTES
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -56,6 +64,7 @@ class Shared(msgspec.Struct, frozen=True):
     wanted: Wanted
     invocations: WantedInvocations
     formats: tuple[str, ...] = ()
+    block_bytes: int = BLOCK_BYTES
 
 
 class StretchRead(msgspec.Struct):
@@ -86,14 +95,14 @@ class Portion(msgspec.Struct):
     rows: list[LambdaInvocation]
 
 
-def assign(surveyed: list[Surveyed]) -> Iterator[Assignment]:
+def assign(surveyed: list[Surveyed], part_bytes: int) -> Iterator[Assignment]:
     """Cut the files of one road into tasks of about the same size: large ones in parts, small ones together."""
     number = 0
     gathered: list[Stretch] = []
     weight = 0
-    for stretch in (part for one in surveyed for part in _parts(one)):
+    for stretch in (part for one in surveyed for part in _parts(one, part_bytes)):
         size = stretch.size if stretch.surveyed.parts else stretch.surveyed.text_size
-        if gathered and weight + size > PART_BYTES:
+        if gathered and weight + size > part_bytes:
             yield Assignment(number, tuple(gathered))
             number, gathered, weight = number + 1, [], 0
         gathered.append(stretch)
@@ -102,8 +111,8 @@ def assign(surveyed: list[Surveyed]) -> Iterator[Assignment]:
         yield Assignment(number, tuple(gathered))
 
 
-def _parts(one: Surveyed) -> Iterator[Stretch]:
-    count = round(one.size / PART_BYTES) if one.parts and one.road is not Road.LAMBDA else 1
+def _parts(one: Surveyed, part_bytes: int) -> Iterator[Stretch]:
+    count = round(one.size / part_bytes) if one.parts and one.road is not Road.LAMBDA else 1
     if count < 2:
         yield Stretch(one)
         return
@@ -121,7 +130,7 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
         reader = FileReader(stretch.surveyed.source, payloads)
         road = _road(stretch, reader, payloads, portion, shared, lambda_road)
         read = StretchRead(stretch.surveyed.source)
-        _follow(road, stretch, read)
+        _follow(road, _items(road, stretch, shared.block_bytes), read)
         reader.end()
         read.kinds, read.unread = reader.counted()
         if stretch.surveyed.road is not Road.LAMBDA:
@@ -158,10 +167,12 @@ def _road(
     raise TypeError(stretch.surveyed.layout)
 
 
-def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, read: StretchRead) -> None:
+def _follow(
+    road: ExecutionRoad | AccessRoad | LambdaRoad, items: Iterator[bytes | TooLong | Cut], read: StretchRead
+) -> None:
     number = 1
     try:
-        for item in _items(road, stretch):
+        for item in items:
             if isinstance(item, bytes):
                 read.size += len(item)
                 number = road.feed(item, number)
@@ -175,14 +186,16 @@ def _follow(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, rea
     read.lines = number - 1
 
 
-def _items(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch) -> Iterator[bytes | TooLong | Cut]:
+def _items(
+    road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, block_bytes: int
+) -> Iterator[bytes | TooLong | Cut]:
     """The blocks of a stretch. Lines that go on with a value belong to the stretch in which the value began."""
     source, end = stretch.surveyed.source, stretch.end
     if not stretch.surveyed.parts:
-        yield from read_blocks(source)
+        yield from read_blocks(source, block_bytes)
         return
     begun = stretch.start == 0 or not isinstance(road, ExecutionRoad)
-    for item in read_blocks(source, start=stretch.start, end=end):
+    for item in read_blocks(source, block_bytes, start=stretch.start, end=end):
         if not begun and isinstance(item, bytes):
             at = road.first_event(item)
             begun = at is not None
@@ -191,7 +204,7 @@ def _items(road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch) -> I
             yield item
     if end is None or not isinstance(road, ExecutionRoad):
         return
-    for item in read_blocks(source, start=end, size=_BEHIND):
+    for item in read_blocks(source, min(_BEHIND, block_bytes), start=end):
         at = road.first_event(item) if isinstance(item, bytes) else 0
         if at != 0:
             yield item if at is None else item[:at]  # type: ignore[index]

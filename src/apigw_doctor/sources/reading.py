@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import msgspec
 
-from apigw_doctor.sources.blocks import Watch, plain_size, read_blocks
+from apigw_doctor.sources.blocks import BLOCK_BYTES, Watch, plain_size, read_blocks
 from apigw_doctor.sources.heads import head, head_text, is_binary
 from apigw_doctor.sources.inputs import STDIN, Input, find_inputs
 from apigw_doctor.sources.notices import MAX_LINE_BYTES, Cut, TooLong
 
 __all__ = [
+    "BLOCK_BYTES",
     "MAX_LINE_BYTES",
     "STDIN",
     "Cut",
