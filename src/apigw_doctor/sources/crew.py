@@ -26,6 +26,11 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def forks() -> bool:
+    """Workers begin as copies of this process, so that what they share costs nothing to hand over."""
+    return sys.platform == "linux"
+
+
 def run(
     work: Callable[[Task, Any], Result], tasks: Sequence[Task], shared: object, processes: int | None = None
 ) -> Iterator[Result]:
@@ -38,8 +43,7 @@ def run(
     if workers < 2:
         yield from (work(task, shared) for task in tasks)
         return
-    method = "fork" if sys.platform == "linux" else "spawn"
-    context = multiprocessing.get_context(method)
+    context = multiprocessing.get_context("fork" if forks() else "spawn")
     pool = ProcessPoolExecutor(workers, context, _begin, (shared,))
     try:
         yield from pool.map(_Work(work), tasks)

@@ -18,7 +18,7 @@ from apigw_doctor.diagnosis.findings import (
     findings_of,
 )
 from apigw_doctor.diagnosis.fixes import ranked_fixes
-from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged, judge, place_of
+from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged, place_of
 from apigw_doctor.diagnosis.remedies import Place
 from apigw_doctor.diagnosis.verdict import (
     SCHEMA,
@@ -38,6 +38,7 @@ from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
 from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.collect import collect
+from apigw_doctor.workflows.judging import judge_all
 
 _RETRY_SLACK_MS = 6000.0
 _PERIOD_SHARE = 0.1
@@ -85,7 +86,7 @@ def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
     if given is not evidence and not _requests(evidence) and not _invocations(evidence):
         return _nothing_then(given)
     assembled = assemble(evidence)
-    judged = [judge(timeline) for timeline in assembled.timelines if _is_asked(timeline, period)]
+    judged = judge_all([timeline for timeline in assembled.timelines if _is_asked(timeline, period)])
     everything = msgspec.structs.replace(evidence, requests=list(assembled.requests))
     sets, routes = _set_work(everything, judged)
     findings = findings_of(everything, judged, sets)
