@@ -16,7 +16,7 @@ import zstandard
 from apigw_doctor.diagnosis.verdict import Diagnosis
 from apigw_doctor.engine.case_open import attach, connection
 from apigw_doctor.engine.case_spool import Spool, fetched, fetched_columns
-from apigw_doctor.engine.case_tables import SCHEMA_VERSION, batch_tables, columns_of, row_tables, tables
+from apigw_doctor.engine.case_tables import SCHEMA_VERSION, FunctionRow, batch_tables, columns_of, row_tables, tables
 from apigw_doctor.evidence import crowd as crowds
 from apigw_doctor.evidence import traffic as traffics
 from apigw_doctor.evidence.crowd import Crowd, FunctionTold
@@ -75,7 +75,7 @@ class CaseFile:
     def sources(self) -> list[Source]:
         """Every input that was read."""
         rows = fetched(self._link, "sources", tables()["sources"].columns, "true")
-        return [Source(**row) for row in rows]
+        return [msgspec.convert(row, Source) for row in rows]
 
     def pending(self) -> list[str]:
         """Inputs that a stopped reading did not come to."""
@@ -168,8 +168,8 @@ class CaseFile:
     def _batch(self, head: dict[str, Any], sources: list[Source]) -> Batch:
         number = head["batch"]
         evidence = Evidence(
-            notes=list(head["notes"]),
-            unjoined_records=head["unjoined_records"],
+            notes=head.get("notes", []),
+            unjoined_records=head.get("unjoined_records", 0),
             traffic=self._traffic(number),
             crowd=self._crowd(number),
         )
@@ -180,7 +180,7 @@ class CaseFile:
         return Batch(
             read_at=head["read_at"],
             tool_version=head["tool_version"],
-            formats=tuple(head["formats"]),
+            formats=tuple(head.get("formats", ())),
             sources=sources,
             evidence=evidence,
             facts=[row["facts"].encode() for row in facts],
@@ -212,11 +212,10 @@ class CaseFile:
 
     def _crowd(self, number: int) -> Crowd:
         found = Crowd()
-        for row in fetched(self._link, "crowd_functions", tables()["crowd_functions"].columns, "batch = ?", number):
-            del row["batch"], row["number"]
-            row["init_types"] = set(row["init_types"])
-            at = found.number(row["name"])
-            found.functions[at] = FunctionTold(**row, calls={})
+        for row in fetched(self._link, "crowd_functions", columns_of(FunctionRow), "batch = ?", number):
+            told = msgspec.structs.asdict(msgspec.convert(row, FunctionRow))
+            told["init_types"] = set(told["init_types"])
+            found.functions[found.number(told["name"])] = FunctionTold(**told, calls={})
         calls = self._link.execute(
             "SELECT function, shape, list(gap_ms ORDER BY rowid), min(rowid) AS first FROM crowd_calls WHERE batch = ?"
             " GROUP BY function, shape ORDER BY first",
@@ -241,8 +240,7 @@ def _with_facts(rows: list[Any], facts: list[bytes]) -> Iterator[dict[str, Any]]
 
 
 def _told_row(at: int, told: FunctionTold) -> dict[str, Any]:
-    row = msgspec.structs.asdict(told)
-    del row["calls"]
+    row = {name: getattr(told, name) for name in FunctionRow.__struct_fields__}
     return row | {"number": at, "init_types": sorted(told.init_types)}
 
 

@@ -16,6 +16,7 @@ from apigw_doctor.engine.case_tables import quoted, tables
 
 _ROWS_AT_ONCE = 2000
 _VALUES_AT_ONCE = 10_000
+_THERE = "SELECT column_name FROM duckdb_columns() WHERE database_name = 'kase' AND table_name = ?"
 #: DuckDB takes a buffer of twice this for every thread; a longer object makes it so much larger.
 _LEAST_BUFFER = 1 << 20
 
@@ -77,11 +78,19 @@ def _slices(columns: "dict[str, array[Any]]") -> Iterator[bytes]:
 
 
 def fetched(connection: Any, table: str, names: Iterable[str], where: str, *given: object) -> list[dict[str, Any]]:  # noqa: ANN401
-    """Rows of a table as mappings, in the order in which they were added."""
-    names = list(names)
+    """Rows of a table as mappings without what is null, in the order in which they were added.
+
+    A file that an older version wrote may lack a column: its rows have the default.
+    """
+    there = {row[0] for row in connection.execute(_THERE, [table]).fetchall()}
+    names = [name for name in names if name in there]
+    if not names:
+        return []
     chosen = ", ".join(map(quoted, names))
     result = connection.execute(f"SELECT {chosen} FROM {table} WHERE {where} ORDER BY rowid", given)  # noqa: S608
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    return [
+        {name: value for name, value in zip(names, row, strict=True) if value is not None} for row in result.fetchall()
+    ]
 
 
 def fetched_columns(

@@ -25,6 +25,16 @@ _CODES = {"Q": "UBIGINT", "I": "UINTEGER", "H": "USMALLINT", "B": "UTINYINT", "d
 _PLAIN: tuple[tuple[type, str], ...] = ((bool, "BOOLEAN"), (int, "BIGINT"), (float, "DOUBLE"), (str, "VARCHAR"))
 
 
+class FunctionRow(msgspec.Struct):
+    """`evidence.crowd.FunctionTold` without the calls, which have a table of their own."""
+
+    name: str | None = None
+    with_tail: int = 0
+    silent_tail: int = 0
+    until: float | None = None
+    init_types: tuple[str, ...] = ()
+
+
 class Table(msgspec.Struct, frozen=True):
     """A table: what it holds, and its columns with their types."""
 
@@ -144,16 +154,7 @@ _IN_COLUMNS = (
     Table(
         "crowd_functions",
         "What all invocations in `crowd` of one function told together; its column `function` is the number here.",
-        {
-            "batch": "INTEGER",
-            "number": "INTEGER",
-            "name": "VARCHAR",
-            "with_tail": "BIGINT",
-            "silent_tail": "BIGINT",
-            "until": "DOUBLE",
-            "reported": "BIGINT",
-            "init_types": "VARCHAR[]",
-        },
+        {"batch": "INTEGER", "number": "INTEGER", **columns_of(FunctionRow)},
     ),
     Table(
         "crowd_calls",
