@@ -94,6 +94,11 @@ class CaseFile:
         ).fetchall()
         return {batch: tuple(formats) for batch, formats in result}
 
+    def stage_formats(self) -> set[str]:
+        """Access-log formats that the configuration in the file names."""
+        rows = self._link.execute("SELECT DISTINCT access_log_format FROM stages").fetchall()
+        return {row[0] for row in rows if row[0]}
+
     def answer(self, tool_version: str) -> Diagnosis | None:
         """The stored answer, if this version of the tool gave it for what the file holds now."""
         row = self._link.execute(

@@ -8,7 +8,7 @@ import msgspec
 
 from apigw_doctor import __version__
 from apigw_doctor.diagnosis.verdict import Diagnosis
-from apigw_doctor.engine.case_file import About, Batch, CaseFile, opened
+from apigw_doctor.engine.case_file import About, Batch, CaseFile, Source, opened
 from apigw_doctor.engine.case_open import CaseFileError
 from apigw_doctor.evidence.tables import Evidence, Gap
 from apigw_doctor.model.errors import DoctorError, UsageError
@@ -53,16 +53,20 @@ def diagnose_case(
         Stopped: when the reading was interrupted.
     """
     paths = tuple(paths)
+    batches = None
     if paths:
         inputs = [source for source in find_inputs(paths) if not _is_ours(source, case)]
-        Keeper(case, tuple(formats), watcher, anonymous=anonymous, group_bytes=group_bytes).keep(inputs)
-    return _answer(case, period or Period(), anonymous=anonymous)
+        keeper = Keeper(case, tuple(formats), watcher, anonymous=anonymous, group_bytes=group_bytes)
+        batches = keeper.keep(inputs)
+    return _answer(case, period or Period(), batches, anonymous=anonymous)
 
 
 def _is_ours(source: Input, case: Path) -> bool:
     """The case file may lie in the folder that is read."""
     ours = (case, key_path(case), case.with_name(f"{case.name}.wal"))
-    return source.path is not None and any(source.path.resolve() == path.resolve() for path in ours)
+    return source.path is not None and any(
+        source.path.name == path.name and source.path.resolve() == path.resolve() for path in ours
+    )
 
 
 # reading
@@ -78,8 +82,12 @@ class Keeper:
         self._formats = formats
         self._watcher = watcher
         self._group_bytes = group_bytes
+        #: loaded when something is to be joined to them
         self._batches: list[Batch] = []
+        self._loaded = not case.exists()
+        self._sources: list[Source] = []
         self._unread: dict[int, tuple[str, ...]] = {}
+        self._stage_formats: set[str] = set()
         self._about = self._look(anonymous=anonymous)
         self._key: bytes | None = None
         if self._about is not None and self._about.redaction == PEOPLE:
@@ -97,27 +105,38 @@ class Keeper:
                     f"{self._case} was written without --anonymize and holds addresses",
                     "start another case file with --anonymize, or leave the PATHs out to anonymize the report alone",
                 )
-            self._batches = file.batches()
+            self._sources = file.sources()
             self._unread = file.unread_batches()
+            self._stage_formats = file.stage_formats()
             return file.about
 
-    def keep(self, inputs: list[Input]) -> None:
-        """Read the inputs that are new or have changed."""
+    def keep(self, inputs: list[Input]) -> list[Batch] | None:
+        """Read the inputs that are new or have changed; all that the file holds, if there were any."""
+        before = self._revision()
         tried: set[int] = set()
         while True:
-            known = [one for batch in self._batches for one in batch.sources]
             reread = self._worth_another() - tried
             tried |= reread
-            plan = Planner(inputs, known, self._cleaner).plan(reread)
+            plan = Planner(inputs, self._sources, self._cleaner).plan(reread)
             if not plan.inputs:
-                return
+                return self._batches if self._revision() != before else None
+            self._load()
             self._read_all(plan, inputs)
             inputs = []  # once more: a format that came with them may explain lines that nobody could read
 
+    def _revision(self) -> int:
+        return self._about.revision if self._about is not None else 0
+
+    def _load(self) -> None:
+        if not self._loaded:
+            with opened(self._case) as file:
+                self._batches = file.batches()
+            self._loaded = True
+
     def _worth_another(self) -> set[int]:
         """Batches with unread lines that were read without a format that is known now."""
-        stages = {stage.access_log_format for batch in self._batches for stage in batch.evidence.stages}
-        formats = {self._cleaner.text(text) for text in (*self._formats, *stages) if text and "$context." in text}
+        given = {self._cleaner.text(text) for text in self._formats}
+        formats = {text for text in given | self._stage_formats if "$context." in text}
         return {number for number, then in self._unread.items() if formats.difference(then)}
 
     def _read_all(self, plan: Plan, inputs: list[Input]) -> None:
@@ -143,6 +162,8 @@ class Keeper:
         batch = self._batch(reading, stamps)
         self._write(batch, stale, [self._cleaner.text(source.name) for source in rest])
         self._batches = [*staying, batch]
+        self._sources = [one for kept in self._batches for one in kept.sources]
+        self._stage_formats |= {row.access_log_format for row in batch.evidence.stages if row.access_log_format}
         self._unread = {number: then for number, then in self._unread.items() if number not in stale}
         if batch.evidence.unread:
             self._unread[batch.batch] = batch.formats
@@ -160,7 +181,7 @@ class Keeper:
         )
 
     def _write(self, batch: Batch, stale: set[int], rest: list[str]) -> None:
-        seen = self._about.revision if self._about is not None else 0
+        seen = self._revision()
         with opened(self._case, new=self._new_about(), write=True) as file:
             if file.about.revision != seen:
                 raise CaseFileError(f"{self._case} was changed by another process meanwhile", "run the command again")
@@ -180,7 +201,7 @@ class Keeper:
         )
 
     def _stopped(self, inputs: list[Input]) -> Stopped:
-        held = sum(len(batch.sources) for batch in self._batches)
+        held = len(self._sources)
         if not held:
             return Stopped("stopped before anything was written to the case file", "run the same command again")
         more = f"{self._case} holds {held} {'input' if held == 1 else 'inputs'}"
@@ -218,12 +239,12 @@ def _now() -> str:
 # answering
 
 
-def _answer(case: Path, period: Period, *, anonymous: bool) -> Diagnosis:
+def _answer(case: Path, period: Period, batches: list[Batch] | None, *, anonymous: bool) -> Diagnosis:
     whole = period.start is None and period.end is None
     with opened(case) as file:
         hidden, revision = file.about.redaction == PEOPLE, file.about.revision
         diagnosis = file.answer(__version__) if whole else None
-        evidence = _evidence(file) if diagnosis is None else None
+        evidence = _evidence(file, file.batches() if batches is None else batches) if diagnosis is None else None
     if evidence is not None:
         diagnosis = redacted(diagnose(evidence, period))
         if whole:
@@ -232,8 +253,8 @@ def _answer(case: Path, period: Period, *, anonymous: bool) -> Diagnosis:
     return redacted(diagnosis, anonymous=True, key=new_key(case)) if anonymous and not hidden else diagnosis
 
 
-def _evidence(file: CaseFile) -> Evidence:
-    evidence = joined(file.batches())
+def _evidence(file: CaseFile, batches: list[Batch]) -> Evidence:
+    evidence = joined(batches)
     pending = file.pending()
     if pending:
         named = pending[0] if len(pending) == 1 else f"{pending[0]} and {len(pending) - 1} more"
