@@ -45,7 +45,7 @@ class Bulk:
         pieces: Pieces | None = None,
     ) -> None:
         self._pieces = pieces or Pieces()
-        self._surveyed = surveyed
+        self._surveyed = list(surveyed)
         self._slow_from_ms = slow_from_ms
         self._payloads = payloads
         self._watcher = watcher
@@ -138,7 +138,15 @@ class Bulk:
     def _lambda_logs(self, folder: Path) -> tuple[Crowd, list[LambdaInvocation]]:
         asked = asked_of(self._payloads.so_far())
         crowd, invocations = Crowd(), list[LambdaInvocation]()
-        for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked):
+        try:
+            portions = [portion for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked)]
+        except Unfit as unfit:
+            # Only these files go the other road: what the gateway's logs told stays as it is.
+            for one in [one for one in self._of(Road.LAMBDA) if one.source.name in unfit.names]:
+                self._surveyed.remove(one)
+                self._read_tolerantly(one)
+            return self._lambda_logs(folder.with_name(f"{folder.name}-again"))
+        for portion in portions:
             self._payloads.requests.adopt(self._take(portion))
             crowd.extend(portion.crowd)
             invocations.extend(portion.rows)
@@ -147,18 +155,24 @@ class Bulk:
     def _portions(
         self, road: Road, folder: Path, wanted: Wanted, invocations: WantedInvocations
     ) -> Iterator[tuple[Assignment, Portion]]:
-        """Read all files of one road."""
+        """Read all files of one road.
+
+        Raises:
+            Unfit: at the end, when files were not as uniform as they had looked.
+        """
+        unfit: set[str] = set()
         assignments = list(assign(self._of(road), self._pieces.part_bytes))
         folder.mkdir()
         shared = Shared(folder, wanted, invocations, self._payloads.access.formats(), self._pieces.block_bytes)
         for assignment, portion in zip(
             assignments, run(read_portion, assignments, shared, self._pieces.processes), strict=True
         ):
-            unfit = frozenset(read.source.name for read in portion.stretches if read.unfit)
-            if unfit:
-                raise Unfit(unfit)
-            self._advance(sum(stretch.size for stretch in assignment.stretches))
-            yield assignment, portion
+            unfit.update(read.source.name for read in portion.stretches if read.unfit)
+            if not unfit:
+                self._advance(sum(stretch.size for stretch in assignment.stretches))
+                yield assignment, portion
+        if unfit:
+            raise Unfit(frozenset(unfit))
 
     def _take(self, portion: Portion) -> list[Facts]:
         """Add what a portion read to the whole, but for the facts of its requests."""
