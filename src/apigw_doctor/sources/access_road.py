@@ -16,6 +16,7 @@ from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill
 from apigw_doctor.sources.documents import TIME_KEYS
 from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.requests import Facts, row_of
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.wanted import Wanted
@@ -75,9 +76,7 @@ class AccessRoad:
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
-        lines = block.split(b"\n")
-        if not lines[-1]:
-            del lines[-1]
+        lines = lines_of(block)
         decode, entered = self._decode, self._entered
         for at, line in enumerate(lines, number):
             try:

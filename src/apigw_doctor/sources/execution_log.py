@@ -17,7 +17,7 @@ several lines, which then carry no prefix of their own.
 
 import re
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from apigw_doctor.model.ids import EXTENDED_PATTERN, UUID_PATTERN, api_from_group, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
@@ -59,30 +59,19 @@ class ExecutionLog:
 
     def line(self, message: str, *, at: float | None, origin: str, group: str | None = None) -> bool | None:
         """Read one event; None when it is none of this log, True when its value may run over more lines."""
-        match = _LINE.match(message)
-        if match is None:
+        found = parse_event(message)
+        if found is None:
             return None
-        request_id, words = match[1], match[2]
-        if UUID_LIKE.fullmatch(request_id) is None and find_handler(words) is None and words[:9] != "WebSocket":
-            return None
+        request_id, words = found
         if words.startswith("Extended Request Id: "):
             facts = self._requests.extended(request_id, words[21:].strip())
         else:
             facts = self._requests.of_line(request_id)
-        if request_id.endswith("="):
-            first(facts, "extended_request_id", request_id)
-            facts["api_type"] = ApiType.WEBSOCKET
-        elif facts.get("api_type") is not ApiType.WEBSOCKET:
-            facts["api_type"] = ApiType.REST
-        if group is not None:
-            api_id, stage = api_from_group(group)
-            first(facts, "api_id", api_id)
-            first(facts, "stage", stage)
+        self._know_place(facts, request_id, group)
         self._body_of = facts if words.startswith(_RESPONSE_BODY) else None
         short = len(words) < _WRAPPED_CHARS and " body " not in words and "headers" not in words
         self._wrapped = (facts, words, at, origin) if short else None
         return read_words(facts, words, at, origin)
-
 
     def request(
         self, request_id: str, events: list[tuple[int, str, float | None]], *, name: str, group: str | None = None
@@ -92,11 +81,15 @@ class ExecutionLog:
         The same as `line` for each of them, at a third of the cost.
         """
         self._body_of, self._wrapped = None, None
-        facts = self._requests.of_line(request_id)
+        facts: Facts | None = None
         told: list[tuple[Facts, float | None]] = []
         for number, words, at in events:
             if words.startswith("Extended Request Id: "):
                 facts = self._requests.extended(request_id, words[21:].strip())
+                self._know_place(facts, request_id, group)
+            elif facts is None:
+                facts = self._requests.of_line(request_id)
+                self._know_place(facts, request_id, group)
             told.append((facts, at))
             found = find_handler(words)
             if found is not None and found[1] is not _nothing and found[1](facts, words[len(found[0]) :], at):
@@ -105,21 +98,42 @@ class ExecutionLog:
             earliest(facts, "first_line_at", at)
             earliest(facts, "log_first_at", at)
             latest(facts, "last_line_at", at)
-        self._know_place({id(facts): facts for facts, _ in told}.values(), request_id, group)
 
-    def _know_place(self, instances: Iterable[Facts], request_id: str, group: str | None) -> None:
+    def _know_place(self, facts: Facts, request_id: str, group: str | None) -> None:
         """What every event tells of its request, whatever its words are."""
-        for facts in instances:
-            seen(facts, EvidenceKind.EXECUTION_LOG)
-            if request_id.endswith("="):
-                first(facts, "extended_request_id", request_id)
-                facts["api_type"] = ApiType.WEBSOCKET
-            elif facts.get("api_type") is not ApiType.WEBSOCKET:
-                facts["api_type"] = ApiType.REST
-            if group is not None:
-                api_id, stage = api_from_group(group)
-                first(facts, "api_id", api_id)
-                first(facts, "stage", stage)
+        seen(facts, EvidenceKind.EXECUTION_LOG)
+        if request_id.endswith("="):
+            first(facts, "extended_request_id", request_id)
+            facts["api_type"] = ApiType.WEBSOCKET
+        elif facts.get("api_type") is not ApiType.WEBSOCKET:
+            facts["api_type"] = ApiType.REST
+        if group is not None:
+            api_id, stage = api_from_group(group)
+            first(facts, "api_id", api_id)
+            first(facts, "stage", stage)
+
+
+class Passing(ExecutionLog):
+    """Recognises events and leaves them to somebody who knows more lines of their requests."""
+
+    def __init__(self, requests: Requests) -> None:
+        super().__init__(requests)
+        #: the last event: its request's id, its words, its time, its log group
+        self.event: tuple[str, str, float | None, str | None] | None = None
+        #: the line goes on with the value of the event before it
+        self.went_on = False
+
+    def continues(self, text: str) -> None:
+        """A further physical line of an event."""
+        self.went_on = True
+
+    def line(self, message: str, *, at: float | None, origin: str, group: str | None = None) -> bool | None:
+        """What `ExecutionLog.line` says of the event."""
+        found = parse_event(message)
+        if found is None:
+            return None
+        self.event = (*found, at, group)
+        return value_may_continue(found[1])
 
 
 class TestTranscript:
@@ -159,6 +173,17 @@ class TestTranscript:
 
 
 UUID_LIKE = re.compile(rf"{UUID_PATTERN}|[A-Za-z0-9_+/-]{{11,22}}={{1,2}}")
+
+
+def parse_event(message: str) -> tuple[str, str] | None:
+    """Request id and words of an event; None for anything else."""
+    match = _LINE.match(message)
+    if match is None:
+        return None
+    request_id, words = match[1], match[2]
+    if UUID_LIKE.fullmatch(request_id) is None and find_handler(words) is None and words[:9] != "WebSocket":
+        return None
+    return request_id, words
 
 
 def read_words(facts: Facts, words: str, at: float | None, origin: str) -> bool:
@@ -342,9 +367,9 @@ def _completed(facts: Facts, rest: str, at: float | None) -> bool:
         return False
     first(facts, "status", int(match[1]))
     latest(facts, "completed_at", at)
+    facts["answered"] = True
     if int(match[1]) < _SUCCESS_BELOW and not facts.get("failures") and facts.get("response_type") is None:
         facts.pop("cites", None)  # healthy: nothing to prove
-        facts.pop("endpoint_body", None)
         return False
     return True
 
@@ -357,7 +382,7 @@ def _lambda_id(facts: Facts, rest: str, at: float | None) -> bool:
 
 def _trace_id(facts: Facts, rest: str, at: float | None) -> bool:
     if root := trace_root(rest):
-        facts["trace_id"] = root
+        facts["own_trace_id"] = root  # before any that a header names
     return False
 
 

@@ -11,13 +11,14 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, id64
+from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType
 from apigw_doctor.sources.execution_log import value_may_continue
-from apigw_doctor.sources.execution_shapes import COMPLETED, KIND_WIDTH, STARTED, Plan, Shapes
+from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, KIND_WIDTH, OTHER, STARTED, Plan, Shapes
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
+from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.wanted import Wanted
 
@@ -25,7 +26,7 @@ _METHOD_LINE = re.compile(r"HTTP Method: (\w+), Resource Path: (\S*)")
 _KEY_LINE = re.compile(r"method '(\w+) (\S+)'")
 _API_STAGE = re.compile(rb"API Stage:? ([\w*]+)/([\w*-]+)")
 _STATUS = re.compile(r"\s*(\d{3})")
-_RECEIVED = re.compile(rb"Received response\.(?: Status: (\d+),)? Integration latency: (\d+) ms")
+_RECEIVED = re.compile(rb"Received response\.(?: Status: (\d{1,9}),)? Integration latency: (\d{1,12}) ms")
 _UUID = re.compile(UUID_PATTERN.encode())
 _HEADER_ID = re.compile(rb"x-amzn-RequestId=(" + UUID_PATTERN.encode() + rb")", re.IGNORECASE)
 _HEADER_TRACE = re.compile(rb"X-Amzn-Trace-Id=([^,}]+)", re.IGNORECASE)
@@ -35,6 +36,8 @@ _EXTENDED = len("Extended Request Id: ")
 _XRAY = len("X-ray Tracing ID")
 _BODY_CHARS = 600
 _MAX_CACHED = 20_000
+#: Requests that began before a cut have lines among so many behind it, or in the same block.
+_CUT_LINES = 2000
 _MOST_PARKED, _MOST_ATTACHED = 50_000, 20_000
 #: Lines of a pretty-printed body: they can be nothing but more of the value that began before them.
 _MORE_OF_A_VALUE = re.compile(
@@ -55,10 +58,26 @@ class _Piece(NamedTuple):
 class ExecutionRoad:
     """Reads blocks of one uniform file."""
 
-    def __init__(self, layout: Layout, reader: FileReader, traffic: Traffic, wanted: Wanted, spool: Spool | None) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        reader: FileReader,
+        traffic: Traffic,
+        wanted: Wanted,
+        spool: Spool | None,
+        *,
+        cut_before: bool = False,
+    ) -> None:
+        #: the file began before what is read here, and so may the first requests
+        self._cut_before = cut_before
         self._reader = reader
         #: reads requests line by line when they have ended, so that `reader` stays where the file is
         self._replay = reader.twin()
+        #: events among odd lines: they wait for the other lines of their requests
+        self._passing = reader.pass_events()
+        self._passed: dict[int, tuple[str, float | None, str | None]] = {}
+        self._passed_here: list[int] = []
+        self._last_passed = 0
         self._traffic = traffic
         self._wanted = wanted
         self._spool = spool
@@ -76,7 +95,9 @@ class ExecutionRoad:
         self._waiting: dict[bytes, list[_Piece]] = {}
         self._parked: dict[bytes, list[_Piece]] = {}
         self._sink: list[int] = []
+        #: the last line of the layout before the place in the block up to which it was looked for
         self._last_event: tuple[int, bytes] | None = None
+        self._looked_at = 0
         #: the last line that was joined to a value, and the line where that value begins
         self._joined: tuple[int, tuple[int, bytes]] = (-1, (-1, b""))
         self._last_live = -1
@@ -106,10 +127,8 @@ class ExecutionRoad:
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
-        lines = block.split(b"\n")
-        if not lines[-1]:
-            del lines[-1]
-        self._number, self._block = number, lines
+        lines = lines_of(block)
+        self._number, self._block, self._looked_at = number, lines, 0
         begun, unusual = self._open.get, self._unusual
         for at, found in enumerate(map(begun, map(self._key_of, lines))):
             if found is None:
@@ -143,28 +162,45 @@ class ExecutionRoad:
     def _odd(self, at: int, line: bytes) -> None:
         number = self._number + at
         if number - 1 == self._joined[0]:
-            before: tuple[int, bytes] | None = self._joined[1]
+            event: tuple[int, bytes] | None = self._joined[1]
             continues = True
         else:
-            before = self._event_before(at)
-            if before is not None and before[0] < self._last_live:
-                before = None  # odd lines since then: the reader knows where it is
-            continues = before is not None and value_may_continue(decoded(before[1][self._words :]))
-        if before is not None and continues and self._layout.timed and _MORE_OF_A_VALUE.fullmatch(line):
-            self._attached.setdefault(before[0], []).append((number, line))
-            self._joined = (number, before)
+            event = self._event_before(at)
+            continues = event is not None and value_may_continue(decoded(event[1][self._words :]))
+        # After odd lines since the event the reader knows where it is.
+        fresh = event is not None and event[0] > self._last_live
+        if event is not None and fresh and continues and self._layout.timed and _MORE_OF_A_VALUE.fullmatch(line):
+            self._attached.setdefault(event[0], []).append((number, line))
+            self._joined = (number, event)
             return
-        if before is not None:
+        if fresh:
             self._reader.after_event(continues=continues, prefixed=self._layout.timed)
         self._last_live = number
+        passing = self._passing
+        passing.event, passing.went_on = None, False
         self._reader.odd_line(number, line)
+        if passing.event is not None:
+            self._pass_on(at, *passing.event)
+        elif passing.went_on:
+            begun = max(event[0] if event is not None else 0, self._last_passed)
+            self._attached.setdefault(begun, []).append((number, line))
+
+    def _pass_on(self, at: int, request_id: str, words: str, when: float | None, group: str | None) -> None:
+        """An odd line is an event: it joins the others of its request, which is then read line by line."""
+        key = f"({request_id}) "
+        self._last_passed = self._number + at
+        self._passed[self._last_passed] = (key + words, when, group)
+        self._passed_here.append(at)
+        self._open.setdefault(key.encode(), []).append(at)
 
     def _event_before(self, at: int) -> tuple[int, bytes] | None:
         """The last line of the layout before this one."""
-        for back in range(at - 1, -1, -1):
+        for back in range(at - 1, self._looked_at - 1, -1):
             line = self._block[back]
             if KEY.fullmatch(self._key_of(line)) is not None:
-                return self._number + back, line
+                self._last_event = self._number + back, line
+                break
+        self._looked_at = at
         return self._last_event
 
     # settling
@@ -179,6 +215,9 @@ class ExecutionRoad:
         block, number, plans, quickly = self._block, self._number, self._shapes.plans, self._entered_quickly
         # All lines of the block are looked at in one go, while they are in the processor's cache.
         kinds = list(map(self._shapes.kinds.get, map(self._kind_of, block)))
+        for passed in self._passed_here:
+            kinds[passed] = OTHER
+        self._passed_here.clear()
         for key, positions in fresh.items():
             if len(positions) > 1:
                 chosen = itemgetter(*positions)
@@ -195,7 +234,7 @@ class ExecutionRoad:
             else:
                 known.append(piece)
                 waiting[key] = known
-        self._last_event = self._event_before(len(block))
+        self._event_before(len(block))
         self._flush()
         self._forget()
 
@@ -223,14 +262,15 @@ class ExecutionRoad:
         if None in course:  # a kind that was not met yet
             course = tuple([self._shapes.learn(line[self._words :]) for line in lines])
         plan = self._shapes.plan(course)  # type: ignore[arg-type]
-        if plan is not None:
+        may_be_cut = self._cut_before and pieces[0].number < _CUT_LINES and EXTENDED not in course
+        if plan is not None and not may_be_cut:
             if plan.usual is not None and self._entered_quickly(key, plan, lines, pieces):
                 return True
             if self._entered(key, plan, lines, pieces):
                 return True
         if COMPLETED not in course or STARTED not in course:
             return False
-        self._close(key, _numbered(pieces), complete=True)
+        self._close(key, _numbered(pieces), complete=not may_be_cut)
         return True
 
     def _close(self, key: bytes, lines: list[tuple[int, bytes]], *, complete: bool) -> None:
@@ -255,12 +295,20 @@ class ExecutionRoad:
         reader, timed, column = self._replay, self._layout.timed, self._layout.column
         if timed and self._replayed_at_once(lines):
             return
+        before = -1
         for number, line in lines:
             at = self._moments.of(line) if timed else None
-            if KEY.fullmatch(self._key_of(line)) is None or (at is None and timed):
+            if number in self._passed:
+                reader.event(number, *self._passed.pop(number))
+            elif KEY.fullmatch(self._key_of(line)) is None:
+                reader.odd_line(number, line)
+            elif at is None and timed:
+                if number - 1 != before:  # a damaged time, behind the line of another request
+                    reader.after_event(continues=False, prefixed=True)
                 reader.odd_line(number, line)
             else:
-                reader.event(number, line[column:], at)
+                reader.event(number, decoded(line[column:]), at)
+            before = number
 
     def _replayed_at_once(self, lines: list[tuple[int, bytes]]) -> bool:
         """Read the lines together; False when one is odd, so that they have to be read one by one."""
@@ -300,7 +348,7 @@ class ExecutionRoad:
             return False
         if took >= self._slow_from and self._spool is not None:
             self._spool.add(len(self._traffic) + len(self._records), _numbered(pieces))
-        extended = crc32(lines[at_extended][words + _EXTENDED :].strip()) or 1
+        extended = _half_id(lines[at_extended][words + _EXTENDED :])
         self._records.append((ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS))
         return True
 
@@ -333,7 +381,7 @@ class ExecutionRoad:
         marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
         extended = 0
         if plan.extended >= 0:
-            extended = crc32(lines[plan.extended][self._words + _EXTENDED :].strip()) or 1
+            extended = _half_id(lines[plan.extended][self._words + _EXTENDED :])
         traffic.add(ident, extended, claim, place, arrived_at, ended_at, integration_ms, status, marks)
         if plan.usual is not None and None not in self._api:
             self._remember(plan, lines, place)
@@ -378,7 +426,7 @@ class ExecutionRoad:
         if not calls:
             return None
         position = calls[0]
-        if len(calls) > 1 and (len(plan.uris) > 1 or len(plan.sendings) > 1):
+        if len(calls) > 1 and not self._is_one_endpoint(plan, lines):
             position = max(calls, key=lambda call: self._time(lines[call]) or 0.0)
         line = lines[position]
         uri = line[self._words + (_URI if position in plan.uris else _SENDING) :]
@@ -386,6 +434,13 @@ class ExecutionRoad:
             return self._functions[uri]
         except KeyError:
             return _cached(self._functions, uri, function_from_uri(uri.decode("utf-8", "replace"))[0])
+
+    def _is_one_endpoint(self, plan: Plan, lines: tuple[bytes, ...]) -> bool:
+        """One line announces the very endpoint that the other one calls."""
+        if len(plan.uris) != 1 or len(plan.sendings) != 1:
+            return False
+        words = self._words
+        return lines[plan.uris[0]][words + _URI :] == lines[plan.sendings[0]][words + _SENDING :]
 
     def _place(self, plan: Plan, lines: tuple[bytes, ...], function: str | None) -> int | None:
         line = lines[plan.route][self._words :]
@@ -447,6 +502,11 @@ _FAILED, _THROTTLED = 500, 429
 _GOOD = frozenset((None, *(str(status).encode() for status in range(200, 429))))
 _USUAL_MARKS = EXECUTION | INFO | TRACE | LATENCY
 _URI, _SENDING = len("Endpoint request URI: "), len("Sending request to ")
+
+
+def _half_id(words: bytes) -> int:
+    """What `half_id` gives for the text."""
+    return crc32(words.strip()) or 1 if words.isascii() else half_id(decoded(words).strip())
 
 
 def _header(pattern: re.Pattern[bytes], usual: bytes, line: bytes) -> re.Match[bytes] | None:

@@ -14,6 +14,7 @@ from apigw_doctor.model.ids import api_from_group, function_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
 from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
+from apigw_doctor.sources.execution_log import Passing
 from apigw_doctor.sources.payload import Message, Payloads, Read
 from apigw_doctor.sources.prefix import CHROME, STRONG, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, head_text, is_binary, read_lines
@@ -73,6 +74,12 @@ class FileReader:
         other._unread, other._kinds, other._zone_ms = self._unread, self._kinds, self._zone_ms
         return other
 
+    def pass_events(self) -> Passing:
+        """From now on leave the events of execution logs to whoever asks `Passing` for them."""
+        passing = Passing(self._payloads.requests)
+        self._payloads = self._payloads.passing(passing)
+        return passing
+
     def restart(self) -> None:
         """Go on as if nothing had been read yet."""
         if self._block is not None:
@@ -85,17 +92,21 @@ class FileReader:
         """What the input's name tells of the API."""
         return api_from_group(self._group) if self._group is not None else (None, None)
 
-    def event(self, number: int, message: bytes, at: float | None) -> None:
+    def event(self, number: int, text: str, at: float | None, group: str | None = None) -> None:
         """Read one event of an execution log, whose time was read already."""
         if self._block is not None:
             self._give_up_block()
         self._table = None
-        text = decoded(message)
-        read = self._payloads.execution.line(text, at=at, origin=self._origin(number), group=self._group)
+        read = self._payloads.execution.line(text, at=at, origin=self._origin(number), group=group or self._group)
         if read is None:
             self._count_unread(number, _NO_LINE)
         else:
             self.after_event(continues=read, prefixed=at is not None)
+
+    def request(self, request_id: str, events: list[tuple[int, str, float | None]]) -> None:
+        """Read the events of one request, each of one line: its number, its words, its time."""
+        self._payloads.execution.request(request_id, events, name=self._source.name, group=self._group)
+        self._kinds.add("execution-log")
 
     def after_event(self, *, continues: bool, prefixed: bool) -> None:
         """Go on as if the line before had been an event of an execution log."""

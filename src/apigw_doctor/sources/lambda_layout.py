@@ -13,6 +13,7 @@ import msgspec
 
 from apigw_doctor.model.ids import function_from_group
 from apigw_doctor.model.times import ISO_PATTERN, is_naive, parse_time
+from apigw_doctor.sources.reading import BOM
 
 STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
 _EVENT = re.compile(rf"({ISO_PATTERN})[ \t](?:INIT_START |START RequestId: |END RequestId: |REPORT RequestId: )")
@@ -31,9 +32,9 @@ def lambda_layout_of(head: bytes, name: str) -> LambdaLayout | None:
     """The layout of a stream's log, from its name and first lines; None when it is no such file."""
     path = name.replace("\\", "/")
     stream = STREAM_IN_PATH.search(path)
-    if stream is None or b"\r" in head:
+    if stream is None:
         return None
-    match = _EVENT.match(head[:200].decode("latin-1"))
+    match = _EVENT.match(head.removeprefix(BOM)[:200].decode("latin-1"))
     if match is None or is_naive(match[1]) or parse_time(match[1]) is None or match[1][_MINUTE + 2] not in ".,":
         return None
     return LambdaLayout(len(match[1]) + 1, function_from_group(path), stream[0])

@@ -18,6 +18,7 @@ from apigw_doctor.sources.lambda_log import LambdaLog
 from apigw_doctor.sources.lambda_words import ANY_ID
 from apigw_doctor.sources.layout import Layout, Moments
 from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations
 
 _START, _END, _REPORT = b"START RequestId: ", b"END RequestId: ", b"REPORT RequestId: "
@@ -69,9 +70,7 @@ class LambdaRoad:
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
-        lines = block.split(b"\n")
-        if not lines[-1]:
-            del lines[-1]
+        lines = lines_of(block)
         column, width = self._column, self._column + 5
         unit = self._unit
         for at, line in enumerate(lines, number):

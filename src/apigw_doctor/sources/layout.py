@@ -16,6 +16,8 @@ import msgspec
 
 from apigw_doctor.model.ids import UUID_PATTERN
 from apigw_doctor.model.times import ISO_PATTERN, is_naive, parse_time
+from apigw_doctor.sources.prefix import peel
+from apigw_doctor.sources.reading import BOM
 
 ID_WIDTH = 36
 #: `(`, the id, `)` and a blank
@@ -25,6 +27,8 @@ _TIMED = re.compile(rf"({ISO_PATTERN})([ \t]{{1,3}})(?:([0-9a-f]{{32}})([ \t]{{1
 _LEAST_LINES = 3
 _MOST_LINES = 400
 _LEAST_SHARE = 0.5
+#: Values may quote lines of logs.
+_ALIKE_SHARE = 0.9
 
 #: Three digits behind the seconds' point -> ms
 MILLISECONDS = {f"{number:03d}".encode(): float(number) for number in range(1000)}
@@ -50,17 +54,17 @@ class Layout(msgspec.Struct, frozen=True):
 
 def layout_of(head: bytes) -> Layout | None:
     """The layout of an execution log, from its first lines; None when they are not alike."""
-    if b"\r" in head:
-        return None
-    lines = (head.split(b"\n")[:-1] or [head])[:_MOST_LINES]
+    lines = (head.removeprefix(BOM).split(b"\n")[:-1] or [head])[:_MOST_LINES]
     fronts = [line[:at] for line in lines if (at := line.find(b"(")) >= 0 and KEY.match(line, at) is not None]
     if len(fronts) < _LEAST_LINES or len(fronts) < _LEAST_SHARE * len(lines):
         return None
     column, count = Counter(map(len, fronts)).most_common(1)[0]
-    if count < len(fronts):
+    if count < _ALIKE_SHARE * len(fronts):
         return None
+    fronts = [front for front in fronts if len(front) == column]
     if column == 0:
-        return Layout(0, timed=False)
+        # The console copies the time on a line of its own.
+        return None if any(map(_is_time, lines)) else Layout(0, timed=False)
     if all(_front_is_regular(front) for front in fronts):
         return Layout(column, timed=True)
     return None
@@ -75,6 +79,11 @@ def _front_is_regular(front: bytes) -> bool:
         and parse_time(match[1]) is not None
         and text[FRACTION - 1] in ".,"
     )
+
+
+def _is_time(line: bytes) -> bool:
+    found = peel(line.decode("latin-1"))
+    return found.at is not None and not found.rest.strip()
 
 
 class Moments:

@@ -4,6 +4,7 @@
 that nobody knew it. It is told the message's time, group and stream by whoever unwrapped it.
 """
 
+from copy import copy
 from typing import Any
 
 import msgspec
@@ -98,6 +99,12 @@ class Payloads:
             self.lambdas.continues(head, where)
             return Read("lambda-log")
         return None
+
+    def passing(self, execution: ExecutionLog) -> "Payloads":
+        """The same sources, but execution logs are read by `execution`."""
+        other = copy(self)
+        other.execution = execution
+        return other
 
     def context_text(self, message: Message, *, strict: bool) -> bool:
         """A text without marks, which only its stream can explain: an application line."""

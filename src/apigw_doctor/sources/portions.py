@@ -16,7 +16,7 @@ from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_road import LambdaRoad
 from apigw_doctor.sources.layout import Layout
 from apigw_doctor.sources.payload import Payloads
-from apigw_doctor.sources.reading import BLOCK_BYTES, Cut, Input, TooLong, read_blocks
+from apigw_doctor.sources.reading import BLOCK_BYTES, BOM, Cut, Input, TooLong, read_blocks
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.survey import Road, Surveyed
@@ -158,7 +158,8 @@ def _road(
 ) -> ExecutionRoad | AccessRoad | LambdaRoad:
     match stretch.surveyed.layout:
         case Layout() as layout:
-            return ExecutionRoad(layout, reader, portion.traffic, shared.wanted, portion.spool)
+            cut_before = stretch.start > 0
+            return ExecutionRoad(layout, reader, portion.traffic, shared.wanted, portion.spool, cut_before=cut_before)
         case AccessLayout() as layout:
             return AccessRoad(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
         case LambdaLayout() as layout:
@@ -189,26 +190,41 @@ def _follow(
 def _items(
     road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, block_bytes: int
 ) -> Iterator[bytes | TooLong | Cut]:
+    """The blocks of a stretch, without the mark that tells UTF-8."""
+    first = stretch.start == 0
+    for item in _blocks(road, stretch, block_bytes):
+        yield item.removeprefix(BOM) if first and isinstance(item, bytes) else item
+        first = False
+
+
+def _blocks(
+    road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, block_bytes: int
+) -> Iterator[bytes | TooLong | Cut]:
     """The blocks of a stretch. Lines that go on with a value belong to the stretch in which the value began."""
     source, end = stretch.surveyed.source, stretch.end
     if not stretch.surveyed.parts:
         yield from read_blocks(source, block_bytes)
         return
-    begun = stretch.start == 0 or not isinstance(road, ExecutionRoad)
+    log = road if isinstance(road, ExecutionRoad) else None
+    begun = stretch.start == 0 or log is None
     for item in read_blocks(source, block_bytes, start=stretch.start, end=end):
-        if not begun and isinstance(item, bytes):
-            at = road.first_event(item)
+        if log is not None and not begun and isinstance(item, bytes):
+            at = log.first_event(item)
             begun = at is not None
             item = item[at:] if at is not None else b""
         if item:
             yield item
-    if end is None or not isinstance(road, ExecutionRoad):
-        return
-    for item in read_blocks(source, min(_BEHIND, block_bytes), start=end):
-        at = road.first_event(item) if isinstance(item, bytes) else 0
-        if at != 0:
-            yield item if at is None else item[:at]  # type: ignore[index]
-        if at is not None:
+    if end is not None and log is not None and begun:
+        yield from _rest_of_value(log, stretch, block_bytes)
+
+
+def _rest_of_value(log: ExecutionRoad, stretch: Stretch, block_bytes: int) -> Iterator[bytes]:
+    """What stands behind the stretch up to the next event."""
+    for item in read_blocks(stretch.surveyed.source, min(_BEHIND, block_bytes), start=stretch.end or 0):
+        at = log.first_event(item) if isinstance(item, bytes) else None
+        if isinstance(item, bytes) and at != 0:
+            yield item[:at]
+        if at is not None or isinstance(item, Cut):
             return
 
 

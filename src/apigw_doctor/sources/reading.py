@@ -15,6 +15,7 @@ from apigw_doctor.sources.notices import MAX_LINE_BYTES, Cut, TooLong
 
 __all__ = [
     "BLOCK_BYTES",
+    "BOM",
     "MAX_LINE_BYTES",
     "STDIN",
     "Cut",
@@ -25,12 +26,13 @@ __all__ = [
     "head",
     "head_text",
     "is_binary",
+    "lines_of",
     "plain_size",
     "read_blocks",
     "read_lines",
 ]
 
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -56,9 +58,17 @@ def read_lines(source: Input, *, watch: Watch = lambda _: None) -> Iterator[Line
             number += 1
             yield TooLong(number, item.length)
         else:
-            for text in _texts(item.removeprefix(_BOM) if number == 0 else item):
+            for text in _texts(item.removeprefix(BOM) if number == 0 else item):
                 number += 1
                 yield Line(number, text)
+
+
+def lines_of(block: bytes) -> list[bytes]:
+    """The lines of a block, not decoded yet."""
+    lines = block.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return [line.rstrip(b"\r") for line in lines] if b"\r" in block else lines
 
 
 def _texts(block: bytes) -> list[str]:

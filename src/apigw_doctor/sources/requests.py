@@ -22,6 +22,7 @@ Facts = dict[str, Any]
 #: Two records with the same plain id further apart than this are two requests.
 _SAME_REQUEST_MS = 16 * 60_000.0
 _MAX_CITES = 14
+_FAILED = 500
 _CITED_CHARS = 1000
 
 
@@ -79,19 +80,16 @@ class Requests:
         return facts
 
     def release(self, request_id: str, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> int:
-        """Enter the requests with this plain id into the traffic, unless they are remarkable; how many were entered."""
+        """Enter the requests with this plain id into the traffic, unless one is remarkable; how many were entered."""
         instances = self._by_plain.get(request_id, [])
-        kept = [facts for facts in instances if not _released(facts, traffic, asked_for)]
-        released = len(instances) - len(kept)
-        if released:
-            for facts in instances:
-                if not any(facts is other for other in kept):
-                    self._by_extended.pop(facts.get("extended_request_id") or "", None)
-            if kept:
-                self._by_plain[request_id] = kept
-            else:
-                del self._by_plain[request_id]
-        return released
+        rows = [_releasable(facts, asked_for) for facts in instances]
+        if not instances or None in rows:
+            return 0
+        for facts, row in zip(instances, rows, strict=True):
+            note(traffic, row)  # type: ignore[arg-type]
+            self._by_extended.pop(facts.get("extended_request_id") or "", None)
+        del self._by_plain[request_id]
+        return len(instances)
 
     def __len__(self) -> int:
         return len(self._by_plain)
@@ -103,9 +101,7 @@ class Requests:
     def moments(self) -> "dict[int, list[Moment]]":
         """`id64` of every request that is known by id -> what tells its instances apart."""
         return {
-            id64(request_id): [
-                Moment(half_id(facts.get("extended_request_id")), _times_of(facts)) for facts in instances
-            ]
+            id64(request_id): [_moment(facts) for facts in instances]
             for request_id, instances in self._by_plain.items()
         }
 
@@ -122,12 +118,22 @@ class Requests:
         stray = {
             id64(request_id): request_id
             for request_id, instances in self._by_plain.items()
-            if all("status" not in facts and not facts.get("failures") for facts in instances)
+            if any(_is_stray(facts) for facts in instances)
         }
-        if not stray:
+        found = set(stray).intersection(traffic.ident)
+        if not found:
             return
-        for ident in set(stray).intersection(traffic.ident):
-            del self._by_plain[stray[ident]]
+        for ident, extended, at in zip(traffic.ident, traffic.extended, traffic.arrived_at, strict=True):
+            if ident in found:
+                self._drop_fragments(stray[ident], extended, at)
+
+    def _drop_fragments(self, request_id: str, extended: int, at: float) -> None:
+        instances = self._by_plain.get(request_id, ())
+        kept = [facts for facts in instances if not (_is_stray(facts) and _moment(facts).is_of(extended, at))]
+        if kept:
+            self._by_plain[request_id] = kept
+        else:
+            self._by_plain.pop(request_id, None)
 
     def parts(self) -> list[Facts]:
         """All facts as they are, to be joined to those of other readings."""
@@ -226,8 +232,9 @@ def cite(facts: Facts, origin: str, text: str) -> None:
 
 _EARLIEST = frozenset(("first_line_at", "log_first_at", "started_at", "authorizer_started_at", "failed_at"))
 _LATEST = frozenset(("last_line_at", "received_at", "completed_at", "sending_at", "authorizer_completed_at"))
+_GATHERED = frozenset(("sends", "uris", "failures", "sources", "cites"))
 _EITHER = frozenset(
-    ("saw_info", "saw_trace", "completed_well", "function_error", "test_invoke", "error_frame", "was_sent")
+    ("answered", "saw_info", "saw_trace", "completed_well", "function_error", "test_invoke", "error_frame", "was_sent")
 )
 
 
@@ -241,20 +248,25 @@ def merge(facts: Facts, other: Facts) -> None:
             latest(facts, field, value)
         elif field in _EITHER:
             facts[field] = facts.get(field) or value
-        elif field in ("sends", "uris"):
-            facts[field] = [*facts.get(field, ()), *value]
-        elif field == "failures":
-            facts[field] = facts.get(field, set()) | value
-        elif field == "sources":
-            for kind in value:
-                seen(facts, kind)
-        elif field == "cites":
-            for item in value:
-                cite(facts, item.origin, item.text)
+        elif field in _GATHERED:
+            _gather(facts, field, value)
         elif field == "api_type":
             facts[field] = value if facts.get(field) in (None, ApiType.UNKNOWN) else facts[field]
         elif field not in ("arrived_at", "arrived_within_ms"):
             first(facts, field, value)
+
+
+def _gather(facts: Facts, field: str, values: Any) -> None:  # noqa: ANN401 - a collection of the field's
+    if field == "sources":
+        for kind in values:
+            seen(facts, kind)
+    elif field == "cites":
+        for item in values:
+            cite(facts, item.origin, item.text)
+    elif field == "failures":
+        facts[field] = facts.get(field, set()) | values
+    else:
+        facts[field] = [*facts.get(field, ()), *values]
 
 
 def _merge_arrival(facts: Facts, other: Facts) -> None:
@@ -278,14 +290,14 @@ def _quick(facts: Facts, slow_from_ms: float) -> bool:
     return took is None or took < slow_from_ms
 
 
-def _released(facts: Facts, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> bool:
+def _releasable(facts: Facts, asked_for: Callable[[int, float | None], bool]) -> GatewayRequest | None:
+    """The row of a request that needs none."""
     if "status" not in facts:
-        return False
+        return None
     row = row_of(dict(facts, key=""))
     if not unremarkable(row) or asked_for(id64(row.request_id or row.extended_request_id or ""), row.arrived_at):
-        return False
-    note(traffic, row)
-    return True
+        return None
+    return row
 
 
 def _same_time(facts: Facts, at: float | None) -> bool:
@@ -314,8 +326,22 @@ class Moment(NamedTuple):
         return same_moment(self.times, at)
 
 
+def _moment(facts: Facts) -> Moment:
+    return Moment(half_id(facts.get("extended_request_id")), _times_of(facts))
+
+
+def _is_stray(facts: Facts) -> bool:
+    """Nothing is known of how the request ended."""
+    return "status" not in facts and not facts.get("failures")
+
+
 def _settle(facts: Facts) -> None:
     """Decide what only all lines together tell: which endpoint was the integration's, and whose status it gave."""
+    healthy = facts.get("answered") and not facts.get("failures") and facts.get("response_type") is None
+    if healthy and facts.get("status", _FAILED) < _FAILED:
+        facts.pop("endpoint_body", None)  # whatever the answer says is no sign of trouble
+    if facts.get("own_trace_id") is not None:
+        facts["trace_id"] = facts["own_trace_id"]
     if facts.get("failures"):
         # The execution log's words go before the access log's; several at one moment in a fixed order.
         facts["failure"] = "; ".join(dict.fromkeys(text for _, text in sorted(facts["failures"])))

@@ -1,0 +1,85 @@
+"""Two readers, one truth: the fast roads say of every line what the tolerant reader says.
+
+What differs on purpose:
+
+- In a well-answered request a line with a damaged time is not counted as unread: nobody looks at it.
+- Cut into parts and blocks, the lines kept as evidence may be others, and a line that comes long after its request
+  seemed complete tells nothing more.
+- Lines out of order, and requests that share a plain id, are told apart only where they come in one block.
+"""
+
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.sources import logs
+from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant
+
+from apigw_doctor.sources.layout import KEY, Layout, Moments
+from apigw_doctor.sources.portions import Pieces
+from apigw_doctor.sources.survey import Road
+
+SEEDS = st.integers(0, 2**32)
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+NAMES = ("API-Gateway-Execution-Logs_a1b2c3d4e5/prod/000000.log", "execution.log")
+
+
+def bad_times(data: bytes, layout: object) -> int:
+    """Lines that begin as all others do, but for their time."""
+    if not isinstance(layout, Layout) or not layout.timed:
+        return 0
+    moments = Moments(layout)
+    lines = data.split(b"\n")
+    return sum(KEY.match(line, layout.column) is not None and moments.of(line) is None for line in lines)
+
+
+def found(data: bytes, name: str, pieces: Pieces = WHOLE, *, clean: bytes | None = None) -> list[object]:
+    """Differences between the two readings of one file; `clean` is what it was before it was damaged."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        layout = surveyed(path, clean if clean is not None else data)
+        path.write_bytes(data)
+        alike = Alike(every_line=pieces == WHOLE, bad_times=bad_times(data, layout.layout))
+        return differences(tolerant(Path(folder)), fast(Path(folder), pieces, layout), alike)
+
+
+@given(SEEDS)
+@MANY
+def test_damaged_execution_logs(seed: int) -> None:
+    """Lines dropped, doubled, swapped, cut, garbled, and lines of other logs among them."""
+    draw = Random(seed)
+    lines = logs.execution_log(draw, draw.choice((1, 3, 8, 20)), 0.0, in_order=draw.random() < 0.7)
+    clean = "".join(f"{line}\n" for line in lines).encode()
+    assert not found(logs.damaged(draw, lines), draw.choice(NAMES), clean=clean)
+
+
+@given(SEEDS)
+@MANY
+def test_execution_logs_in_parts(seed: int) -> None:
+    """Whatever stands at the cuts."""
+    draw = Random(seed)
+    lines = logs.execution_log(draw, draw.choice((3, 8, 20)), 0.0, in_order=True)
+    pieces = Pieces(1, draw.choice((600, 3000, 20_000)), draw.choice((1000, 5000, 1 << 20)))
+    assert not found("".join(f"{line}\n" for line in lines).encode(), draw.choice(NAMES), pieces)
+
+
+@given(SEEDS)
+@MANY
+def test_requests_that_share_a_plain_id(seed: int) -> None:
+    """A caller can set it."""
+    draw = Random(seed)
+    lines = logs.execution_log(draw, draw.choice((3, 8, 20)), 0.3, in_order=True)
+    assert not found("".join(f"{line}\n" for line in lines).encode(), draw.choice(NAMES))
+
+
+@pytest.mark.parametrize("front", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_files_of_windows_take_the_fast_road_too(front: bytes, end: bytes, tmp_path: Path) -> None:
+    """A mark at the beginning, and two characters at the end of a line."""
+    lines = logs.execution_log(Random(1), 8, 0.0, in_order=True)
+    data = front + end.join(line.encode() for line in lines) + end
+    assert surveyed(tmp_path / "execution.log", data).road is Road.EXECUTION
+    assert not found(data, "execution.log")
