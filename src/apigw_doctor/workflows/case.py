@@ -14,7 +14,7 @@ from apigw_doctor.evidence.tables import Evidence, Gap
 from apigw_doctor.model.errors import DoctorError, UsageError
 from apigw_doctor.model.times import iso
 from apigw_doctor.model.watch import Watcher
-from apigw_doctor.sources.collect import Reading, read
+from apigw_doctor.sources.collect import BULK_BYTES, Reading, read
 from apigw_doctor.sources.inputs import Input, find_inputs
 from apigw_doctor.sources.survey import Road, survey
 from apigw_doctor.workflows.case_clean import Cleaner
@@ -95,6 +95,7 @@ class Keeper:
         elif anonymous:
             self._key = new_key(case)
         self._cleaner = Cleaner(self._key)
+        self._bulk_from = BULK_BYTES
 
     def _look(self, *, anonymous: bool) -> About | None:
         if not self._case.exists():
@@ -141,6 +142,7 @@ class Keeper:
 
     def _read_all(self, plan: Plan, inputs: list[Input]) -> None:
         groups = list(_groups(plan.inputs, self._group_bytes))
+        self._bulk_from = BULK_BYTES if len(groups) == 1 else 0
         recognised, last = False, Reading(Evidence(), False, [])
         try:
             for number, group in enumerate(groups):
@@ -156,7 +158,8 @@ class Keeper:
         """Read one group and write it down."""
         stamps = [(source, stamp) for source in group if (stamp := stamp_of(source)) is not None]
         staying = [batch for batch in self._batches if batch.batch not in stale]
-        reading = read(group, formats=self._formats, watcher=self._watcher, known=joined(staying))
+        known = joined(staying, in_columns=True)
+        reading = read(group, formats=self._formats, watcher=self._watcher, known=known, bulk_from=self._bulk_from)
         if needed and not reading.recognised:
             return reading  # nothing at all in any of them: no case file is made of that
         batch = self._batch(reading, stamps)

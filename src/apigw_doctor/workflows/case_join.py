@@ -15,6 +15,8 @@ from apigw_doctor.model.terms import ApiType, EvidenceKind, Outcome
 from apigw_doctor.sources.configuration import join_routes
 from apigw_doctor.sources.payload import named_by_file
 from apigw_doctor.sources.requests import Facts, Requests
+from apigw_doctor.sources.slow import near_from_ms
+from apigw_doctor.sources.wanted import SLOW_FROM_MS, wishes_of
 
 #: Rows that tell the same but for where they stand are one.
 _EACH_ONCE = (
@@ -55,21 +57,12 @@ def thawed(data: bytes, cites: tuple[Cite, ...]) -> Facts:
     return facts
 
 
-def joined(batches: list[Batch]) -> Evidence:
-    """What all batches tell."""
-    if not batches:
-        return Evidence()
-    if len(batches) == 1:
-        return batches[0].evidence
-    requests = Requests()
-    for batch in batches:
-        rows = batch.evidence.requests
-        requests.adopt([thawed(facts, row.cites) for facts, row in zip(batch.facts, rows, strict=True)])
+def joined(batches: list[Batch], *, in_columns: bool = False) -> Evidence:
+    """What all batches tell; with `in_columns` what is unremarkable has no row, as in a reading of much input."""
+    if len(batches) < 2 and not in_columns:
+        return batches[0].evidence if batches else Evidence()
     every = [batch.evidence for batch in batches]
-    traffic = _traffic(every, requests)
     found = Evidence(
-        requests=requests.rows(),
-        traffic=traffic,
         notes=list(dict.fromkeys(note for one in every for note in one.notes)),
         files=_files(every),
         unjoined_records=sum(one.unjoined_records for one in every),
@@ -79,6 +72,14 @@ def joined(batches: list[Batch]) -> Evidence:
     for name in _ONE_AFTER_THE_OTHER:
         setattr(found, name, [row for one in every for row in getattr(one, name)])
     found.integrations = join_routes(found.integrations)
+    requests = Requests()
+    for batch in batches:
+        rows = batch.evidence.requests
+        requests.adopt([thawed(facts, row.cites) for facts, row in zip(batch.facts, rows, strict=True)])
+    if in_columns or any(len(one.traffic) for one in every):
+        found.traffic = _traffic(found, every, requests)
+    found.requests = requests.rows()
+    found.unjoined_records += requests.unjoined_records
     found.invocations = _invocations(every, _function_names(found))
     crowd = Crowd()
     for one in every:
@@ -87,15 +88,16 @@ def joined(batches: list[Batch]) -> Evidence:
     return found
 
 
-def _traffic(every: list[Evidence], requests: Requests) -> Traffic:
-    """The requests without rows, each once, less those that have a row by now."""
+def _traffic(given: Evidence, every: list[Evidence], requests: Requests) -> Traffic:
+    """The requests without rows, each once, less those that have a row."""
+    slow_from_ms = min(SLOW_FROM_MS, near_from_ms(given))
+    released = Traffic()
+    requests.release_rest(released, wishes_of(given, slow_from_ms).asks_for, slow_from_ms)
     execution, access = Traffic(), Traffic()
-    for one in every:
-        told, others = one.traffic.split(EXECUTION)
+    for one in (*(evidence.traffic for evidence in every), released):
+        told, others = one.split(EXECUTION)
         execution.extend(told)
         access.extend(others)
-    if not len(execution) and not len(access):
-        return execution
     requests.drop_fragments(execution)
     kept = requests.moments()
     parts = []
