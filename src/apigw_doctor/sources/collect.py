@@ -12,6 +12,7 @@ from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
+from apigw_doctor.sources.heads import forget
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
@@ -119,6 +120,8 @@ def _in_bulk(
     surveyed: list[Surveyed], start: Callable[[], Payloads], watcher: Watcher, processes: int | None
 ) -> Reading:
     slow_from_ms = SLOW_FROM_MS
+    for one in surveyed:
+        forget(one.source)  # the heads of many files are megabytes, and have told what they can
     while True:
         payloads = start()
         bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, Pieces(processes))
