@@ -10,9 +10,9 @@ from apigw_doctor.model.errors import NothingReadable
 from apigw_doctor.model.watch import Silent, Watcher
 from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.heads import forget
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
-from apigw_doctor.sources.heads import forget
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
