@@ -148,6 +148,12 @@ class CaseFile:
                 self._link.execute(f"DELETE FROM {name} WHERE batch = ?", [number])  # noqa: S608 - our own names
         self._changed()
 
+    def note(self, number: int, text: str) -> None:
+        """Add an assumption that holds for the whole answer."""
+        statement = "UPDATE batches SET notes = list_append(notes, ?) WHERE batch = ? AND NOT list_contains(notes, ?)"
+        self._link.execute(statement, [text, number, text])
+        self._changed()
+
     def set_pending(self, names: Iterable[str]) -> None:
         """Note what is still to be read."""
         self._link.execute("DELETE FROM pending")

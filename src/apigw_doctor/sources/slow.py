@@ -83,7 +83,7 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
     limits = EffectiveLimits(payloads.so_far())
-    near = [_near(limits, place, gave_up_after_ms(payloads.given())) for place in log.traffic.places]
+    near = [near_bounds(limits, place, gave_up_after_ms(payloads.given())) for place in log.traffic.places]
     shortest = min((low for low, _ in near), default=slow_from_ms)
     if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
         raise TooShort(shortest)
@@ -92,9 +92,7 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         chosen = []
         for position, entry in enumerate(waiting.spool.entries):
             number = waiting.first + entry
-            low, high = near[log.traffic.place[number]]
-            took = log.traffic.integration_ms[number]
-            if low < took and (took <= high or took > NEAR_LIMIT_SHARE * _LONGEST_MS):
+            if is_near(log.traffic.integration_ms[number], near[log.traffic.place[number]]):
                 chosen.append(position)
                 back.add(number)
         _read_again(waiting, chosen, payloads)
@@ -102,7 +100,7 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         log.traffic = log.traffic.chosen(number not in back for number in range(len(log.traffic)))
 
 
-def _near(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tuple[float, float]:
+def near_bounds(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tuple[float, float]:
     """From when on, and up to when, a well-answered request of this place counts as near its limit, in ms."""
     limit = limits.of(
         GatewayRequest(
@@ -119,6 +117,12 @@ def _near(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tu
     # Answered long after a default: the limit was raised, to a value that nobody told.
     high = limit.limit_ms + ABOUT_MS if limit.basis is LimitBasis.DEFAULT else float("inf")
     return min(NEAR_LIMIT_SHARE * limit.limit_ms, gave_up_ms), high
+
+
+def is_near(took: float, bounds: tuple[float, float]) -> bool:
+    """Whether a well-answered request that took this long gets a row."""
+    low, high = bounds
+    return low < took and (took <= high or took > NEAR_LIMIT_SHARE * _LONGEST_MS)
 
 
 def _any_between(traffic: Traffic, near: list[tuple[float, float]], slow_from_ms: float) -> bool:

@@ -17,6 +17,7 @@ from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.collect import BULK_BYTES, Reading, read
 from apigw_doctor.sources.inputs import Input, find_inputs
 from apigw_doctor.sources.survey import Road, survey
+from apigw_doctor.workflows.case_again import wanted_again
 from apigw_doctor.workflows.case_clean import Cleaner
 from apigw_doctor.workflows.case_join import frozen, joined
 from apigw_doctor.workflows.case_key import key_path, known_key, new_key, print_of
@@ -29,6 +30,12 @@ GROUP_BYTES = 2_000_000_000
 SECRETS, PEOPLE = "secrets", "secrets, people"
 #: Logs that tell which invocations matter go before those that tell of invocations.
 _ROADS = (Road.TOLERANT, Road.ACCESS, Road.EXECUTION, Road.LAMBDA)
+
+
+_LOST = (
+    "some logs in the case file were read before other logs that ask for more of them, and are gone by now: what those"
+    " requests called is known in numbers only; read all of them into a new case file to have it"
+)
 
 
 class Stopped(DoctorError):  # noqa: N818 - a state of the work
@@ -88,6 +95,8 @@ class Keeper:
         self._sources: list[Source] = []
         self._unread: dict[int, tuple[str, ...]] = {}
         self._stage_formats: set[str] = set()
+        #: batches that kept in columns what a later one asks for
+        self._wanted: set[int] = set()
         self._about = self._look(anonymous=anonymous)
         self._key: bytes | None = None
         if self._about is not None and self._about.redaction == PEOPLE:
@@ -119,11 +128,12 @@ class Keeper:
             reread = self._worth_another() - tried
             tried |= reread
             plan = Planner(inputs, self._sources, self._cleaner).plan(reread)
+            self._say_lost(self._wanted - plan.stale)
             if not plan.inputs:
                 return self._batches if self._revision() != before else None
             self._load()
             self._read_all(plan, inputs)
-            inputs = []  # once more: a format that came with them may explain lines that nobody could read
+            inputs = []  # once more: what came may explain lines that nobody could read, or ask for more
 
     def _revision(self) -> int:
         return self._about.revision if self._about is not None else 0
@@ -138,7 +148,18 @@ class Keeper:
         """Batches with unread lines that were read without a format that is known now."""
         given = {self._cleaner.text(text) for text in self._formats}
         formats = {text for text in given | self._stage_formats if "$context." in text}
-        return {number for number, then in self._unread.items() if formats.difference(then)}
+        return self._wanted | {number for number, then in self._unread.items() if formats.difference(then)}
+
+    def _say_lost(self, numbers: set[int]) -> None:
+        """Tell in the answer what is asked for and cannot be read again."""
+        for number in numbers:
+            with opened(self._case, write=True) as file, file.change():
+                file.note(number, _LOST)
+                self._about = file.about
+            for batch in self._batches:
+                if batch.batch == number and _LOST not in batch.evidence.notes:
+                    batch.evidence.notes.append(_LOST)
+        self._wanted -= numbers
 
     def _read_all(self, plan: Plan, inputs: list[Input]) -> None:
         groups = list(_groups(plan.inputs, self._group_bytes))
@@ -165,6 +186,9 @@ class Keeper:
         batch = self._batch(reading, stamps)
         self._write(batch, stale, [self._cleaner.text(source.name) for source in rest])
         self._batches = [*staying, batch]
+        self._wanted -= stale
+        if staying:
+            self._wanted |= wanted_again(batch, staying, known, joined(self._batches, in_columns=True))
         self._sources = [one for kept in self._batches for one in kept.sources]
         self._stage_formats |= {row.access_log_format for row in batch.evidence.stages if row.access_log_format}
         self._unread = {number: then for number, then in self._unread.items() if number not in stale}
