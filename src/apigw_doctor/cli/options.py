@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from apigw_doctor.cli.progress import Progress
 from apigw_doctor.diagnosis.findings import ADVISORY
 from apigw_doctor.diagnosis.verdict import Diagnosis
 from apigw_doctor.model.errors import UsageError
@@ -92,20 +93,28 @@ def answer(
         )
     begin = _moment(start, "--from") if since is None else _before_now(since)
     period = Period(begin, _moment(end, "--to"))
-    if case is not None:
-        return _from_case(case, paths, formats, period, anonymize=anonymize)
-    diagnosis = diagnose_files(paths, formats=formats, period=period)
+    with Progress() as progress:
+        if case is not None:
+            return _from_case(case, paths, formats, period, progress, anonymize=anonymize)
+        diagnosis = diagnose_files(paths, formats=formats, period=period, watcher=progress)
     return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
 
 
 def _from_case(
-    case: Path, paths: tuple[str, ...], formats: tuple[str, ...], period: Period, *, anonymize: bool
+    case: Path,
+    paths: tuple[str, ...],
+    formats: tuple[str, ...],
+    period: Period,
+    progress: Progress,
+    *,
+    anonymize: bool,
 ) -> Diagnosis:
     from apigw_doctor.workflows.case import Stopped, diagnose_case
 
     try:
-        return diagnose_case(case, paths, formats=formats, period=period, anonymous=anonymize)
+        return diagnose_case(case, paths, formats=formats, period=period, watcher=progress, anonymous=anonymize)
     except Stopped as stopped:
+        progress.close()
         click.echo(f"apigw-doctor: {stopped.message}\n  {stopped.hint}", err=True)
         sys.exit(INTERRUPTED)
 

@@ -81,7 +81,7 @@ def read(
     if sum(one.text_size for one in surveyed) >= bulk_from and any(one.road is not Road.TOLERANT for one in surveyed):
         reading = _in_bulk(surveyed, start, watcher or Silent(), processes)
     else:
-        reading = _one_by_one(surveyed, start())
+        reading = _one_by_one(surveyed, start(), watcher or Silent())
     for name, reason in unreadable:
         reading.evidence.gaps.append(Gap(origin=name, reason=reason, remedy="check the file's permissions"))
         reading.problems.append(f"{name}: {reason}")
@@ -99,13 +99,16 @@ def _reading(evidence: Evidence, payloads: Payloads, problems: list[str], *, rec
     return Reading(evidence, recognised, problems, payloads.access.formats(), payloads.requests.told or [])
 
 
-def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> Reading:
+def _one_by_one(surveyed: list[Surveyed], payloads: Payloads, watcher: Watcher) -> Reading:
     recognised = False
     problems: list[str] = []
+    watcher.phase("reading")
+    watcher.total(sum(one.size for one in surveyed))
+    before = 0
     for one in surveyed:
         reader = FileReader(one.source, payloads)
         try:
-            recognised |= reader.read()
+            recognised |= reader.read(partial(_further, watcher, before))
         except OSError as error:
             reason = f"cannot be read: {error.strerror or error}"
             payloads.evidence.gaps.append(
@@ -113,7 +116,12 @@ def _one_by_one(surveyed: list[Surveyed], payloads: Payloads) -> Reading:
             )
             problems.append(f"{one.source.name}: {reason}")
         problems.extend(reader.problems)
+        before += one.size
     return _reading(payloads.finish(), payloads, problems, recognised=recognised)
+
+
+def _further(watcher: Watcher, before: int, count: int) -> None:
+    watcher.done(before + count)
 
 
 def _in_bulk(

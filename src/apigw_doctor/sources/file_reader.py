@@ -13,6 +13,7 @@ from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.model.ids import api_from_group, function_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
 from apigw_doctor.sources.client import Transcript
+from apigw_doctor.sources.blocks import Watch
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.execution_log import Passing
 from apigw_doctor.sources.payload import Message, Payloads, Read
@@ -124,6 +125,10 @@ class FileReader:
         """Kinds of evidence that were met; and of unread lines: reason -> number of the first, how many."""
         return self._kinds, {reason: (numbers[0], len(numbers)) for reason, numbers in self._unread.items()}
 
+    def inside_document(self) -> bool:
+        """A JSON document has begun and not ended."""
+        return self._block is not None
+
     def requests_met(self) -> int:
         """How many requests are known by id."""
         return len(self._payloads.requests)
@@ -136,8 +141,8 @@ class FileReader:
         """Enter the requests with this id into the traffic, unless they are remarkable; how many were entered."""
         return self._payloads.requests.release(request_id, traffic, wanted.asks_for)
 
-    def read(self) -> bool:
-        """Read all of it; True when something in it was evidence."""
+    def read(self, watch: Watch = lambda _: None) -> bool:
+        """Read all of it; True when something in it was evidence. `watch` is told the bytes on disk read so far."""
         name, evidence = self._source.name, self._payloads.evidence
         if name.rpartition("/")[2] == GROUND_TRUTH:
             evidence.unread.append(Unread(origin=name, lines=0, reason="skipped: ground truth is never evidence"))
@@ -151,7 +156,7 @@ class FileReader:
             return True
         self._zone_ms = zone_offset_ms(head.splitlines()[:400])
         lines, size = 0, 0
-        for item in read_lines(self._source):
+        for item in read_lines(self._source, watch=watch):
             if isinstance(item, Line):
                 lines, size = item.number, size + len(item.text) + 1
                 self._line(item.number, item.text)
@@ -288,9 +293,7 @@ class FileReader:
 
     def _fits_inside(self, block: json_blocks.Block) -> bool:
         """An object at the line's start may be an element of an open array."""
-        if not block.lines:
-            return True  # its elements so far were read already
-        return block.started_with.lstrip().startswith("[") or bool(block.lines[-1].rstrip().endswith(("[", ",", ":")))
+        return block.in_array or (bool(block.lines) and block.lines[-1].rstrip().endswith(":"))
 
     def _give_up_block(self) -> None:
         block, message = self._block, self._block_message
@@ -301,8 +304,10 @@ class FileReader:
     def _abandoned(self, block: json_blocks.Block, message: Message | None) -> None:
         """Without a time of its own it may go on with the message before it; else its lines are unread."""
         if message is not None or not self._last.continues:
-            for offset in range(block.lost + len(block.lines)):
-                self._count_unread(block.number + offset, "a JSON document that never ends")
+            lines = ["lost"] * block.lost + block.lines
+            for number, line in enumerate(lines, block.number):
+                if line.strip():
+                    self._count_unread(number, "a JSON document that never ends")
 
     def _in_table(self, number: int, text: str) -> bool:
         table = self._table

@@ -77,7 +77,10 @@ def diagnose_files(
     Raises:
         NothingReadable: when nothing in the input could be evidence.
     """
-    return diagnose(collect(tuple(paths), formats=tuple(formats), watcher=watcher), period or Period())
+    evidence = collect(tuple(paths), formats=tuple(formats), watcher=watcher)
+    if watcher is not None:
+        watcher.phase("judging")
+    return diagnose(evidence, period or Period())
 
 
 def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
