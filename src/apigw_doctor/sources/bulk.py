@@ -84,7 +84,6 @@ class Bulk:
         )
         for log in self._in_order(access, execution):
             payloads.requests.adopt(log.facts)
-        self._watcher.phase("joining")
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
         bring_back(access, payloads, slow_from_ms)
         bring_back(execution, payloads, slow_from_ms)
@@ -92,7 +91,6 @@ class Bulk:
             traffic.extend(more)
         payloads.requests.drop_fragments(execution.traffic)
         evidence.traffic = self._united(access.traffic, execution.traffic)
-        self._watcher.phase("reading")
         crowd, invocations = self._lambda_logs(folder / "lambda")
         evidence.files.extend(self._files.values())
         evidence = payloads.finish()
