@@ -17,6 +17,7 @@ _COMMANDS = {
         "Say for every failed request whose clock ran out and who spent the time.",
     ),
     "why": ("apigw_doctor.cli.why", "Draw the timeline of one request, with the proof and the fix."),
+    "case": ("apigw_doctor.cli.case", "Look into case files, merge two, export one, print their tables."),
     "explain": ("apigw_doctor.cli.explain", "Print what a cause code means and how it is decided."),
 }
 

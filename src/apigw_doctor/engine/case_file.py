@@ -99,6 +99,13 @@ class CaseFile:
         rows = self._link.execute("SELECT DISTINCT access_log_format FROM stages").fetchall()
         return {row[0] for row in rows if row[0]}
 
+    def counts(self) -> dict[str, int]:
+        """How many rows each table has."""
+        return {
+            name: self._link.execute(f"SELECT count(*) FROM {name}").fetchone()[0]  # noqa: S608 - our own names
+            for name in tables()
+        }
+
     def answer(self, tool_version: str) -> Diagnosis | None:
         """The stored answer, if this version of the tool gave it for what the file holds now."""
         row = self._link.execute(

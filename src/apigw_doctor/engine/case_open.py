@@ -61,7 +61,7 @@ def attach(
         raise CaseFileError(f"{path} is a folder", "name the case file: --case incident.duckdb")
     _attach(link, path, write=write)
     # A file from somebody else may hold anything: it can reach nothing but itself.
-    link.execute(f"SET allowed_directories = [{_text(str(folder))}]")
+    link.execute(f"SET allowed_directories = [{text_of(str(folder))}]")
     link.execute("SET enable_external_access = false")
     found = link.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'kase'").fetchall()
     names = {row[0] for row in found}
@@ -78,9 +78,9 @@ def attach(
 def _attach(link: Any, path: Path, *, write: bool) -> None:  # noqa: ANN401
     import duckdb
 
-    mode = f"STORAGE_VERSION '{STORAGE_VERSION}', BLOCK_SIZE {_BLOCK_BYTES}" if write else "READ_ONLY"
+    fresh = f" (STORAGE_VERSION '{STORAGE_VERSION}', BLOCK_SIZE {_BLOCK_BYTES})" if not path.exists() else ""
     try:
-        link.execute(f"ATTACH {_text(str(path))} AS kase ({mode})")
+        link.execute(f"ATTACH {text_of(str(path))} AS kase{fresh if write else ' (READ_ONLY)'}")
         link.execute("USE kase")
     except duckdb.Error as error:
         raise _refusal(path, str(error)) from error
@@ -107,7 +107,7 @@ def _make(link: Any, new: dict[str, Any]) -> None:  # noqa: ANN401
     link.execute("BEGIN")
     for table in tables().values():
         link.execute(table.definition())
-        link.execute(f"COMMENT ON TABLE {table.name} IS {_text(table.text)}")
+        link.execute(f"COMMENT ON TABLE {table.name} IS {text_of(table.text)}")
     names = ", ".join(map(quoted, new))
     marks = ", ".join("?" for _ in new)
     link.execute(f"INSERT INTO case_file ({names}) VALUES ({marks})", list(new.values()))  # noqa: S608 - our own names
@@ -139,5 +139,6 @@ def _complete(link: Any) -> None:  # noqa: ANN401
             link.execute(f"ALTER TABLE {table.name} ADD COLUMN {quoted(name)} {table.columns[name]}")
 
 
-def _text(text: str) -> str:
+def text_of(text: str) -> str:
+    """A text as SQL wants it, where no parameter can stand."""
     return "'" + text.replace("'", "''") + "'"

@@ -47,6 +47,11 @@ class Table(msgspec.Struct, frozen=True):
         columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in self.columns.items())
         return f"CREATE TABLE {self.name} ({columns})"
 
+    def pretty(self) -> str:
+        """The same, one line a column."""
+        columns = ",\n".join(f"    {quoted(name)} {kind}" for name, kind in self.columns.items())
+        return f"CREATE TABLE {self.name} (\n{columns}\n)"
+
 
 def quoted(name: str) -> str:
     """A name as SQL wants it; ours hold no quotes."""
@@ -91,6 +96,11 @@ def tables() -> dict[str, Table]:
     """Every table of a case file."""
     found = [*_ABOUT, *(_of_rows(name, kind) for name, kind in row_tables().items()), *_IN_COLUMNS, *_ANSWER]
     return {table.name: table for table in found}
+
+
+def definitions() -> str:
+    """All of them as SQL, each with what it holds."""
+    return "\n\n".join(f"-- {table.text}\n{table.pretty()};" for table in tables().values())
 
 
 def batch_tables() -> list[str]:

@@ -199,7 +199,7 @@ class Keeper:
     def _batch(self, reading: Reading, stamps: list[tuple[Input, Stamp]]) -> Batch:
         clean = self._cleaner
         return Batch(
-            read_at=_now(),
+            read_at=now(),
             tool_version=__version__,
             formats=tuple(dict.fromkeys(map(clean.text, (*reading.formats, *self._formats)))),
             sources=[source_of(source, stamp, clean) for source, stamp in stamps],
@@ -222,7 +222,7 @@ class Keeper:
     def _new_about(self) -> About:
         return About(
             tool_version=__version__,
-            created_at=_now(),
+            created_at=now(),
             redaction=PEOPLE if self._key is not None else SECRETS,
             key_print=None if self._key is None else print_of(self._key),
         )
@@ -259,7 +259,8 @@ def _road(source: Input) -> int:
         return 0
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment, in words."""
     return iso(time.time() * 1000.0)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from apigw_doctor.engine.case_file import Batch
 from apigw_doctor.evidence.crowd import Crowd
-from apigw_doctor.evidence.tables import AppLine, Cite, Evidence, InputFile, LambdaInvocation, Row
+from apigw_doctor.evidence.tables import AppLine, Cite, Evidence, Gap, InputFile, LambdaInvocation, Row
 from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
 from apigw_doctor.model.terms import ApiType, EvidenceKind, Outcome
 from apigw_doctor.sources.configuration import join_routes
@@ -32,7 +32,6 @@ _EACH_ONCE = (
     "authorizers",
     "load_balancer_settings",
 )
-_ONE_AFTER_THE_OTHER = ("unread", "gaps")
 
 
 def frozen(facts: Facts) -> bytes:
@@ -69,8 +68,8 @@ def joined(batches: list[Batch], *, in_columns: bool = False) -> Evidence:
     )
     for name in _EACH_ONCE:
         setattr(found, name, _each_once(getattr(one, name) for one in every))
-    for name in _ONE_AFTER_THE_OTHER:
-        setattr(found, name, [row for one in every for row in getattr(one, name)])
+    found.unread = list(dict.fromkeys(row for one in every for row in one.unread))
+    found.gaps = _gaps(every)
     found.integrations = join_routes(found.integrations)
     requests = Requests()
     for batch in batches:
@@ -122,6 +121,15 @@ def _each_once(tables: Iterable[list[Row]]) -> list[Row]:
         found.extend(row for key, row in zip(keys, rows, strict=True) if key not in known)
         known.update(keys)
     return found
+
+
+def _gaps(every: list[Evidence]) -> list[Gap]:
+    """What could not be had, and did not come with a later batch."""
+    found: dict[Gap, None] = {}
+    for one in every:
+        read = {file.name for file in one.files}
+        found = {gap: None for gap in found if gap.origin not in read} | dict.fromkeys(one.gaps)
+    return list(found)
 
 
 def _files(every: list[Evidence]) -> list[InputFile]:
