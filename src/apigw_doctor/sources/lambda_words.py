@@ -39,7 +39,7 @@ PLATFORM = re.compile(
 )
 _FIELD = re.compile(r"(?:^|\s)((?:[A-Z][A-Za-z]*)(?: (?:[A-Z][A-Za-z]*))*): (\S+(?: (?:ms|MB|seconds))?)")
 TIMED_OUT = re.compile(
-    rf"({UUID_PATTERN}|[^\s:\"']{{6,80}}):?(?: Error:)?\s+Task timed out after (\d{1,9}(?:\.\d{1,9})?) seconds"
+    rf"({UUID_PATTERN}|[^\s:\"']{{6,80}}):?(?: Error:)?\s+Task timed out after (\d{{1,9}}(?:\.\d{{1,9}})?) seconds"
 )
 NODE = re.compile(
     rf"({ISO_PATTERN})\s+({UUID_PATTERN}|undefined)\s+(?:(TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\s+)?(.*)", re.DOTALL
