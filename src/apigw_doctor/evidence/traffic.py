@@ -197,16 +197,19 @@ def _keys(traffic: Traffic, *, by_both: bool) -> Iterable[int]:
 
 
 def _each_once(traffic: Traffic, *, by_both: bool) -> Traffic:
-    """The same event given twice counts once; two requests may share a plain id, but not the moment too."""
+    """The same event given twice counts once, with what all tell; two requests may share a plain id, not the moment."""
     keys = list(_keys(traffic, by_both=by_both))
     if len(set(keys)) == len(keys):
         return traffic
-    known: set[tuple[int, float]] = set()
-    keep = bytearray()
-    for event in zip(keys, traffic.arrived_at, strict=True):
-        keep.append(event not in known)
-        known.add(event)
-    return traffic.chosen(keep)
+    known: dict[tuple[int, float | None], int] = {}
+    keep, marks = bytearray(), traffic.marks[:]
+    for number, (key, at) in enumerate(zip(keys, traffic.arrived_at, strict=True)):
+        first = known.setdefault((key, at if at == at else None), number)
+        keep.append(first == number)
+        marks[first] |= marks[number]
+    found = traffic.chosen(keep)
+    found.marks = array("B", compress(marks, keep))
+    return found
 
 
 def extremes(column: "array[float]") -> tuple[float, float] | tuple[()]:

@@ -41,10 +41,26 @@ class EventBlock(msgspec.Struct):
     groups: list[str | None]
     event_ids: list[str | None]
 
-    def origin(self, index: int, file: str) -> str:
-        """Where one event was read, as the tolerant reader says it."""
+    def label(self, index: int) -> int | str:
+        """Where one event was read, as the tolerant reader says it: an origin, or the number of a line."""
         stream, event_id = self.streams[index], self.event_ids[index]
-        return f"{stream}/{event_id}" if stream and event_id is not None else f"{file}:{self.numbers[index]}"
+        return f"{stream}/{event_id}" if stream and event_id is not None else self.numbers[index]
+
+    def by_group(self) -> "Iterator[tuple[str | None, EventBlock]]":
+        """The events of each log group."""
+        first = self.groups[0] if self.groups else None
+        if self.groups.count(first) == len(self.groups):
+            yield first, self
+            return
+        places: dict[str | None, list[int]] = {}
+        for index, group in enumerate(self.groups):
+            places.setdefault(group, []).append(index)
+        for group, chosen in places.items():
+            yield group, self.chosen(chosen)
+
+    def chosen(self, places: list[int]) -> "EventBlock":
+        """Some of the events."""
+        return EventBlock(*([column[place] for place in places] for column in msgspec.structs.astuple(self)))
 
     def extend(self, other: "EventBlock") -> None:
         """Take another batch behind this one."""

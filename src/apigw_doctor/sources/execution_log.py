@@ -22,6 +22,7 @@ from collections.abc import Callable
 from apigw_doctor.model.ids import EXTENDED_PATTERN, UUID_PATTERN, api_from_group, trace_root
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.sources.requests import Facts, Requests, cite, earliest, first, latest, seen
+from apigw_doctor.sources.spool import Label
 
 _LINE = re.compile(rf"\(({UUID_PATTERN}|{EXTENDED_PATTERN}|[A-Za-z0-9_-]{{8,64}}={{0,2}})\) ?(.*)", re.DOTALL)
 _RESPONSE_BODY = "Endpoint response body before transformations:"
@@ -74,16 +75,16 @@ class ExecutionLog:
         return read_words(facts, words, at, origin)
 
     def request(
-        self, request_id: str, events: list[tuple[int, str, float | None]], *, name: str, group: str | None = None
+        self, request_id: str, events: list[tuple[Label, str, float | None]], *, name: str, group: str | None = None
     ) -> None:
-        """Read the events of one request, each of one line: its number in the input `name`, its words, its time.
+        """Read the events of one request: the number of its line in the input `name` (or an origin), words, time.
 
         The same as `line` for each of them, at a third of the cost.
         """
         self._body_of, self._wrapped = None, None
         facts: Facts | None = None
         told: list[tuple[Facts, float | None]] = []
-        for number, words, at in events:
+        for label, words, at in events:
             if words.startswith("Extended Request Id: "):
                 facts = self._requests.extended(request_id, words[21:].strip())
                 self._know_place(facts, request_id, group)
@@ -93,7 +94,7 @@ class ExecutionLog:
             told.append((facts, at))
             found = find_handler(words)
             if found is not None and found[1] is not _nothing and found[1](facts, words[len(found[0]) :], at):
-                cite(facts, f"{name}:{number}", words)
+                cite(facts, label if isinstance(label, str) else f"{name}:{label}", words)
         for facts, at in told:
             earliest(facts, "first_line_at", at)
             earliest(facts, "log_first_at", at)

@@ -19,7 +19,7 @@ from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, KIND_WIDT
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
 from apigw_doctor.sources.reading import lines_of
-from apigw_doctor.sources.spool import Spool
+from apigw_doctor.sources.spool import Label, Spool
 from apigw_doctor.sources.wanted import Wanted
 
 _METHOD_LINE = re.compile(r"HTTP Method: (\w+), Resource Path: (\S*)")
@@ -46,13 +46,15 @@ _MORE_OF_A_VALUE = re.compile(
 )
 
 
-class _Piece(NamedTuple):
+class Piece(NamedTuple):
     """Lines of one request that stood in one block: the number of the block's first line, places in the block, kinds."""
 
     number: int
     positions: list[int]
     lines: tuple[bytes, ...]
     course: tuple[int | None, ...]
+    #: what origins cite, where it is not the lines' numbers
+    labels: list[Label] | None = None
 
 
 class ExecutionRoad:
@@ -71,6 +73,8 @@ class ExecutionRoad:
         #: the file began before what is read here, and so may the first requests
         self._cut_before = cut_before
         self._reader = reader
+        #: the log group, where the container of the lines tells it
+        self._group: str | None = None
         #: reads requests line by line when they have ended, so that `reader` stays where the file is
         self._replay = reader.twin()
         #: events among odd lines: they wait for the other lines of their requests
@@ -92,8 +96,8 @@ class ExecutionRoad:
         self._block: list[bytes] = []
         self._open: dict[bytes, list[int]] = {}
         #: requests of the block before that may have ended, and older ones of which lines are missing
-        self._waiting: dict[bytes, list[_Piece]] = {}
-        self._parked: dict[bytes, list[_Piece]] = {}
+        self._waiting: dict[bytes, list[Piece]] = {}
+        self._parked: dict[bytes, list[Piece]] = {}
         self._sink: list[int] = []
         #: the last line of the layout before the place in the block up to which it was looked for
         self._last_event: tuple[int, bytes] | None = None
@@ -102,7 +106,7 @@ class ExecutionRoad:
         self._joined: tuple[int, tuple[int, bytes]] = (-1, (-1, b""))
         self._last_live = -1
         #: number of a line -> lines that go on with its value
-        self._attached: dict[int, list[tuple[int, bytes]]] = {}
+        self._attached: dict[Label, list[tuple[Label, bytes]]] = {}
         self._places: dict[tuple[object, ...], int] = {}
         self._functions: dict[bytes, str | None] = {}
         self._statuses: dict[bytes, int | None] = {}
@@ -128,6 +132,11 @@ class ExecutionRoad:
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
         lines = lines_of(block)
+        self.feed_lines(lines, number)
+        return number + len(lines)
+
+    def feed_lines(self, lines: list[bytes], number: int) -> None:
+        """Read lines of which the first one has this number."""
         self._number, self._block, self._looked_at = number, lines, 0
         begun, unusual = self._open.get, self._unusual
         for at, found in enumerate(map(begun, map(self._key_of, lines))):
@@ -136,14 +145,13 @@ class ExecutionRoad:
             found.append(at)
         self._sink.clear()
         self._settle()
-        return number + len(lines)
 
     def finish(self) -> None:
         """Settle what is complete, and give requests that are still under way to the line reader."""
         self._settle()
         for key, pieces in (*self._parked.items(), *self._waiting.items()):
             if not self._end(key, pieces):
-                self._close(key, _numbered(pieces), complete=False)
+                self._close(key, self._numbered(pieces), complete=False)
         self._parked.clear()
         self._waiting.clear()
         self._flush()
@@ -221,13 +229,15 @@ class ExecutionRoad:
         for key, positions in fresh.items():
             if len(positions) > 1:
                 chosen = itemgetter(*positions)
-                piece = _Piece(number, positions, chosen(block), chosen(kinds))
+                piece = Piece(number, positions, chosen(block), chosen(kinds))
                 plan = plans.get(piece.course)
                 if plan is not None and plan.usual is not None and key not in waiting and key not in parked:
                     if quickly(key, plan, piece.lines, [piece]):
                         continue
             else:
-                piece = _Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
+                piece = Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
+            if (labels := self._labels(positions)) is not None:
+                piece = piece._replace(labels=labels)
             known = waiting.get(key) or parked.pop(key, None)
             if known is None:
                 waiting[key] = [piece]
@@ -244,7 +254,7 @@ class ExecutionRoad:
         self._block = []
         if len(self._parked) > _MOST_PARKED:
             for key in list(self._parked)[: _MOST_PARKED // 4]:
-                self._close(key, _numbered(self._parked.pop(key)), complete=False)
+                self._close(key, self._numbered(self._parked.pop(key)), complete=False)
         if len(self._attached) > _MOST_ATTACHED:
             under_way = {
                 piece.number + position
@@ -254,7 +264,7 @@ class ExecutionRoad:
             }
             self._attached = {at: more for at, more in self._attached.items() if at in under_way}
 
-    def _end(self, key: bytes, pieces: list[_Piece]) -> bool:
+    def _end(self, key: bytes, pieces: list[Piece]) -> bool:
         """Finish a request if all its lines seem to be there."""
         lines, course = pieces[0].lines, pieces[0].course
         for piece in pieces[1:]:
@@ -270,12 +280,23 @@ class ExecutionRoad:
                 return True
         if COMPLETED not in course or STARTED not in course:
             return False
-        self._close(key, _numbered(pieces), complete=not may_be_cut)
+        self._close(key, self._numbered(pieces), complete=not may_be_cut)
         return True
 
-    def _close(self, key: bytes, lines: list[tuple[int, bytes]], *, complete: bool) -> None:
+    def _labels(self, positions: list[int]) -> list[Label] | None:
+        """What origins cite for these lines of the block at hand; None: their numbers."""
+        return None
+
+    def _numbered(self, pieces: list[Piece]) -> list[tuple[Label, bytes]]:
+        found: list[tuple[Label, bytes]] = []
+        for piece in pieces:
+            labels = piece.labels or self._labels(piece.positions)
+            found.extend(zip(labels or [piece.number + at for at in piece.positions], piece.lines, strict=True))
+        return found
+
+    def _close(self, key: bytes, lines: list[tuple[Label, bytes]], *, complete: bool) -> None:
         """Give a request's lines to the line reader; one that is complete and unremarkable goes into the traffic."""
-        whole: list[tuple[int, bytes]] = lines
+        whole = lines
         if self._attached and not self._attached.keys().isdisjoint(number for number, _ in lines):
             whole = []
             for number, line in lines:
@@ -288,15 +309,16 @@ class ExecutionRoad:
             self._replay.release(key[1:-2].decode(), self._traffic, self._wanted)
         for entry in range(before, len(self._traffic)):
             if self._traffic.integration_ms[entry] >= self._slow_from and self._spool is not None:
-                self._spool.add(entry, whole)
+                self._spool.add(entry, whole, self._group)
 
-    def replay(self, lines: list[tuple[int, bytes]]) -> None:
+    def replay(self, lines: list[tuple[Label, bytes]]) -> None:
         """Read a request line by line, as if the file held nothing else."""
         reader, timed, column = self._replay, self._layout.timed, self._layout.column
         if timed and self._replayed_at_once(lines):
             return
         before = -1
-        for number, line in lines:
+        for label, line in lines:
+            number = int(label)
             at = self._moments.of(line) if timed else None
             if number in self._passed:
                 reader.event(number, *self._passed.pop(number))
@@ -310,7 +332,7 @@ class ExecutionRoad:
                 reader.event(number, decoded(line[column:]), at)
             before = number
 
-    def _replayed_at_once(self, lines: list[tuple[int, bytes]]) -> bool:
+    def _replayed_at_once(self, lines: list[tuple[Label, bytes]]) -> bool:
         """Read the lines together; False when one is odd, so that they have to be read one by one."""
         of, words = self._moments.of, self._words
         events = [(number, line[words:], of(line)) for number, line in lines]
@@ -322,7 +344,7 @@ class ExecutionRoad:
 
     # the usual course
 
-    def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
+    def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
         """What `_entered` does, for the course of almost all requests: one call of an endpoint, answered."""
         words, of = self._words, self._moments.of
         at_completed, at_received, at_sending, at_uri, at_route, at_extended = plan.usual  # type: ignore[misc]
@@ -347,7 +369,7 @@ class ExecutionRoad:
         if ident in wanted.idents or (wanted.windows and wanted.asks_for(ident, arrived_at)):
             return False
         if took >= self._slow_from and self._spool is not None:
-            self._spool.add(len(self._traffic) + len(self._records), _numbered(pieces))
+            self._spool.add(len(self._traffic) + len(self._records), self._numbered(pieces), self._group)
         extended = _half_id(lines[at_extended][words + _EXTENDED :])
         self._records.append((ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS))
         return True
@@ -357,7 +379,7 @@ class ExecutionRoad:
         self._traffic.take(self._records)
         self._records.clear()
 
-    def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[_Piece]) -> bool:
+    def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
         """Enter the request into the traffic; False when a value is not of the usual form."""
         words = self._words
         status = self._status(lines[plan.completed][words + _COMPLETED :])
@@ -377,7 +399,7 @@ class ExecutionRoad:
         self._flush()
         traffic = self._traffic
         if integration_ms >= self._slow_from and self._spool is not None:
-            self._spool.add(len(traffic), _numbered(pieces))
+            self._spool.add(len(traffic), self._numbered(pieces), self._group)
         marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
         extended = 0
         if plan.extended >= 0:
@@ -533,11 +555,3 @@ def _cached(cache: dict[Any, Any], key: object, value: Any) -> Any:  # noqa: ANN
         cache.clear()
     cache[key] = value
     return value
-
-
-def _numbered(pieces: list[_Piece]) -> list[tuple[int, bytes]]:
-    return [
-        (piece.number + position, line)
-        for piece in pieces
-        for position, line in zip(piece.positions, piece.lines, strict=True)
-    ]

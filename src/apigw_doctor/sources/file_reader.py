@@ -19,6 +19,7 @@ from apigw_doctor.sources.execution_log import Passing
 from apigw_doctor.sources.payload import Message, Payloads, Read
 from apigw_doctor.sources.prefix import CHROME, STRONG, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, head_text, is_binary, read_lines
+from apigw_doctor.sources.spool import Label
 from apigw_doctor.sources.wanted import Wanted
 
 _STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
@@ -104,7 +105,7 @@ class FileReader:
         else:
             self.after_event(continues=read, prefixed=at is not None)
 
-    def request(self, request_id: str, events: list[tuple[int, str, float | None]]) -> None:
+    def request(self, request_id: str, events: list[tuple[Label, str, float | None]]) -> None:
         """Read the events of one request, each of one line: its number, its words, its time."""
         self._payloads.execution.request(request_id, events, name=self._source.name, group=self._group)
         self._kinds.add("execution-log")

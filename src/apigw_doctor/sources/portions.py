@@ -10,6 +10,11 @@ from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
 from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
+from apigw_doctor.sources.event_layout import EventLayout
+from apigw_doctor.sources.event_pieces import EventPieces
+from apigw_doctor.sources.event_reader import EventReader
+from apigw_doctor.sources.event_shapes import EventBlock
+from apigw_doctor.sources.execution_events import ExecutionEvents
 from apigw_doctor.sources.execution_road import ExecutionRoad
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.lambda_layout import LambdaLayout
@@ -127,10 +132,13 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
     lambda_road = LambdaRoad(portion.crowd, shared.invocations)
     for portion.spool.stretch, stretch in enumerate(assignment.stretches):
         payloads = Payloads(shared.formats)
-        reader = FileReader(stretch.surveyed.source, payloads)
-        road = _road(stretch, reader, payloads, portion, shared, lambda_road)
         read = StretchRead(stretch.surveyed.source)
-        _follow(road, _items(road, stretch, shared.block_bytes), read)
+        if isinstance(stretch.surveyed.layout, EventLayout):
+            reader: FileReader = _read_events(stretch, stretch.surveyed.layout, payloads, portion, shared, read)
+        else:
+            reader = FileReader(stretch.surveyed.source, payloads)
+            road = _road(stretch, reader, payloads, portion, shared, lambda_road)
+            _follow(road, _items(road, stretch, shared.block_bytes), read)
         reader.end()
         read.kinds, read.unread = reader.counted()
         if stretch.surveyed.road is not Road.LAMBDA:
@@ -166,6 +174,27 @@ def _road(
             lambda_road.begin(layout, reader, payloads)
             return lambda_road
     raise TypeError(stretch.surveyed.layout)
+
+
+def _read_events(
+    stretch: Stretch, layout: EventLayout, payloads: Payloads, portion: Portion, shared: Shared, read: StretchRead
+) -> EventReader:
+    """Read a container, or a part of one."""
+    reader = EventReader(stretch.surveyed.source, payloads)
+    cut_before = stretch.start > 0
+    road = ExecutionEvents(layout, reader, portion.traffic, shared.wanted, portion.spool, cut_before=cut_before)
+    pieces = EventPieces(stretch.surveyed.source, layout, shared.block_bytes)
+    try:
+        for item in pieces.items(stretch.start, stretch.end):
+            if isinstance(item, EventBlock):
+                road.feed(item)
+            else:
+                road.odd(item)
+    except OSError as error:
+        read.problem = f"cannot be read: {error.strerror or error}"
+    read.unfit = road.finish() is False
+    read.lines, read.size, read.notices = pieces.lines, pieces.size, pieces.notices
+    return reader
 
 
 def _follow(

@@ -7,6 +7,9 @@ from apigw_doctor.attribution.effective_limit import ABOUT_MS, EffectiveLimits
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest
 from apigw_doctor.evidence.traffic import RequestPlace, Traffic
 from apigw_doctor.model.terms import LimitBasis
+from apigw_doctor.sources.event_layout import EventLayout
+from apigw_doctor.sources.event_reader import EventReader
+from apigw_doctor.sources.execution_events import GroupRoad
 from apigw_doctor.sources.execution_road import ExecutionRoad
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.layout import Layout
@@ -132,21 +135,24 @@ def _any_between(traffic: Traffic, near: list[tuple[float, float]], slow_from_ms
 
 
 def _read_again(waiting: _Waiting, chosen: list[int], payloads: Payloads) -> None:
-    roads: dict[int, ExecutionRoad | FileReader] = {}
+    roads: dict[tuple[int, str | None], ExecutionRoad | FileReader] = {}
     for slow in waiting.spool.read(chosen):
-        road = roads.get(slow.stretch)
+        road = roads.get((slow.stretch, slow.group))
         if road is None:
-            road = roads[slow.stretch] = _road(waiting.surveyed[slow.stretch], payloads)
+            road = _road(waiting.surveyed[slow.stretch], slow.group, payloads)
+            roads[slow.stretch, slow.group] = road
         before = waiting.lines_before[slow.stretch]
-        lines = [(number + before, line) for number, line in slow.lines]
+        lines = [(label if isinstance(label, str) else label + before, line) for label, line in slow.lines]
         if isinstance(road, ExecutionRoad):
             road.replay(lines)
         else:
             for number, line in lines:
-                road.odd_line(number, line)
+                road.odd_line(number, line)  # type: ignore[arg-type]
 
 
-def _road(surveyed: Surveyed, payloads: Payloads) -> ExecutionRoad | FileReader:
+def _road(surveyed: Surveyed, group: str | None, payloads: Payloads) -> ExecutionRoad | FileReader:
+    if isinstance(surveyed.layout, EventLayout):
+        return GroupRoad(EventReader(surveyed.source, payloads), Traffic(), Wanted(), None, group)
     reader = FileReader(surveyed.source, payloads)
     if isinstance(surveyed.layout, Layout):
         return ExecutionRoad(surveyed.layout, reader, Traffic(), Wanted(), None)

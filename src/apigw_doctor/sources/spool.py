@@ -7,12 +7,17 @@ from typing import IO
 
 import msgspec
 
+#: What an origin cites: the number of a line in the file, or a whole origin (`stream/event`).
+Label = int | str
+
 
 class Slow(msgspec.Struct, frozen=True, array_like=True):
-    """One request: which stretch of the assignment it stood in, and its lines with their numbers."""
+    """One request: which stretch of the assignment it stood in, and its lines with what they are cited by."""
 
     stretch: int
-    lines: list[tuple[int, bytes]]
+    lines: list[tuple[Label, bytes]]
+    #: the log group, where the container of the lines told it
+    group: str | None = None
 
 
 class Spool:
@@ -28,11 +33,11 @@ class Spool:
         self._file: IO[bytes] | None = None
         self._size = 0
 
-    def add(self, entry: int, lines: list[tuple[int, bytes]]) -> None:
+    def add(self, entry: int, lines: list[tuple[Label, bytes]], group: str | None = None) -> None:
         """Keep one request."""
         if self._file is None:
             self._file = self.path.open("wb")
-        data = msgspec.msgpack.encode(Slow(self.stretch, lines))
+        data = msgspec.msgpack.encode(Slow(self.stretch, lines, group))
         self._file.write(data)
         self.entries.append(entry)
         self.offsets.append(self._size)

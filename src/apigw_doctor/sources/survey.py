@@ -1,11 +1,14 @@
 """Which road each input takes, by its first lines: uniform files go the fast roads, all others the tolerant one."""
 
+import codecs
 import re
 from enum import StrEnum
 
 import msgspec
 
 from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
+from apigw_doctor.sources.event_layout import EventLayout, event_layout_of
+from apigw_doctor.sources.file_reader import GROUND_TRUTH
 from apigw_doctor.sources.lambda_layout import LambdaLayout, lambda_layout_of
 from apigw_doctor.sources.layout import Layout, layout_of
 from apigw_doctor.sources.reading import Input, head, plain_size
@@ -27,6 +30,9 @@ class Road(StrEnum):
     TOLERANT = "tolerant"
 
 
+AnyLayout = Layout | LambdaLayout | AccessLayout | EventLayout
+
+
 class Surveyed(msgspec.Struct, frozen=True):
     """One input with what its head told."""
 
@@ -37,7 +43,7 @@ class Surveyed(msgspec.Struct, frozen=True):
     text_size: int
     #: it can be read in parts
     parts: bool
-    layout: Layout | LambdaLayout | AccessLayout | None = None
+    layout: AnyLayout | None = None
 
     def tolerantly(self) -> "Surveyed":
         """The same input, to be read line by line."""
@@ -54,7 +60,8 @@ def survey(source: Input) -> Surveyed:
     size = plain if plain is not None else _size(source)
     text_size = plain if plain is not None else size * _INFLATED
     layout = _layout(head(source), source.name)
-    return Surveyed(source, _road(layout), size, text_size, plain is not None, layout)
+    parts = plain is not None and not (isinstance(layout, EventLayout) and not layout.by_lines)
+    return Surveyed(source, _road(layout), size, text_size, parts, layout)
 
 
 def _size(source: Input) -> int:
@@ -62,16 +69,20 @@ def _size(source: Input) -> int:
         return file.seek(0, 2)
 
 
-def _layout(start: bytes, name: str) -> Layout | LambdaLayout | AccessLayout | None:
-    if start.startswith((b"{", b"\xef\xbb\xbf{")):
-        return access_layout_of(start)
+def _layout(start: bytes, name: str) -> AnyLayout | None:
+    if name.rpartition("/")[2] == GROUND_TRUTH:
+        return None
+    if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
+        return access_layout_of(start) or event_layout_of(start, name)
     if (found := layout_of(start)) is not None and _OTHER_LOGS.search(start) is None:
         return found
     return lambda_layout_of(start, name)
 
 
-def _road(layout: Layout | LambdaLayout | AccessLayout | None) -> Road:
+def _road(layout: AnyLayout | None) -> Road:
     match layout:
+        case EventLayout():
+            return Road(layout.kind)
         case Layout():
             return Road.EXECUTION
         case LambdaLayout():

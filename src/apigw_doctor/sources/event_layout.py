@@ -1,0 +1,51 @@
+r"""Uniform JSON containers whose events are of one kind of log.
+
+>>> line = b'{"timestamp":1772359200250,"message":"(c0ffee00-0000-4000-8000-000000000001) Starting execution"}\n'
+>>> layout = event_layout_of(line * 3, "execution.jsonl")
+>>> layout.kind, layout.shape.kind
+('execution', 'lines')
+>>> event_layout_of(line.replace(b"(c0ff", b"#c0ff"), "execution.jsonl") is None
+True
+"""
+
+import re
+from typing import Literal
+
+import msgspec
+
+from apigw_doctor.sources.event_blocks import EventBlock, Shape, recognise, split
+from apigw_doctor.sources.layout import KEY
+
+_MOST_EVENTS = 400
+_LEAST_SHARE = 0.5
+_KEY = re.compile(KEY.pattern.decode())
+_LAMBDA_LINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START ")
+
+
+class EventLayout(msgspec.Struct, frozen=True):
+    """How the events are held, and of which log they are."""
+
+    shape: Shape
+    kind: Literal["execution", "access", "lambda"]
+
+    @property
+    def by_lines(self) -> bool:
+        """Every line stands for itself, so that the file can be read in parts."""
+        return self.shape.kind in ("lines", "envelopes")
+
+
+def event_layout_of(head: bytes, name: str) -> EventLayout | None:
+    """The layout of a container, from its first bytes; None when it is none, or holds logs of several kinds."""
+    shape = recognise(head)
+    if shape is None:
+        return None
+    messages: list[str] = []
+    for item in split(shape, [head]):
+        if isinstance(item, EventBlock):
+            messages.extend(item.messages)
+    messages = messages[:_MOST_EVENTS]
+    events = sum(_KEY.match(message) is not None for message in messages)
+    others = any(_LAMBDA_LINE.match(message) for message in messages)
+    if events and events >= _LEAST_SHARE * len(messages) and not others:
+        return EventLayout(shape, "execution")
+    return None

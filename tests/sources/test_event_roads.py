@@ -1,0 +1,213 @@
+"""Two readers, one truth, in JSON containers: the fast roads give the rows of the tolerant reader."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+from unittest import mock
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apigw_doctor.evidence.traffic import id64
+from apigw_doctor.sources import event_pieces
+from apigw_doctor.sources.portions import Pieces
+from apigw_doctor.sources.survey import Road
+from tests.sources import logs
+from tests.sources.roads import Alike, differences, fast, surveyed, tolerant
+
+WHOLE = 10**9
+GROUP = "API-Gateway-Execution-Logs_a1b2c3d4e5/prod"
+Event = dict[str, Any]
+"""at, message, stream, group, id."""
+
+
+# what files hold
+
+
+def execution_events(draw: Random, requests: int, *, again: float = 0.06) -> list[Event]:
+    """Requests of every course, interleaved; some have the id of another one."""
+    found: list[Event] = []
+    known: list[str] = []
+    at = logs.START_MS
+    group = draw.choice((GROUP, GROUP, GROUP, "API-Gateway-Execution-Logs_z9y8x7w6v5/test"))
+    for _ in range(requests):
+        at += draw.choice((0, 1, 30, 400, 5000))
+        taken = draw.choice(known) if known and draw.random() < again else None
+        later = draw.choice((0.0, 10.0, 17 * 60_000.0)) if taken is not None else 0.0
+        course = logs.execution(draw, at + later, taken)
+        known.append(course[-1][1][1:].partition(")")[0])
+        stream = draw.choice(("s1", "s2"))
+        found += [{"at": when, "message": text, "stream": stream, "group": group} for when, text in course]
+    if draw.random() < 0.8:
+        found.sort(key=lambda event: event["at"])
+    return found
+
+
+STRANGE = (
+    "",
+    "  ",
+    "what is this",
+    "first\nsecond",
+    '{"requestId": "c0ffee00-0000-4000-8000-000000000077", "status": "504", "httpMethod": "GET", "resourcePath": "/x"}',
+    '{"a": 1}',
+    "{broken",
+    "(no id) words",
+    "2026-03-01T10:00:00.250Z (c0ffee00-0000-4000-8000-000000000078) Method completed with status: 504",
+    "(c0ffee00-0000-4000-8000-000000000079) Execution failed due to a timeout error",
+    "(c0ffee00-0000-4000-8000-000000000079)Method completed with status: 504",
+    "(JKJaXmPLvHcESHA=) Execution failed due to a timeout error",
+)
+
+
+def disturbed(draw: Random, events: list[Event]) -> list[Event]:
+    """The events after some accidents."""
+    for _ in range(draw.choice((0, 0, 1, 2, 4))):
+        at = draw.randrange(len(events)) if events else 0
+        match draw.randrange(6):
+            case 0:
+                del events[at : at + draw.choice((1, 3, 12))]
+            case 1:
+                events[at:at] = events[at : at + draw.choice((1, 4))]
+            case 2:
+                part = events[at : at + 10]
+                events[at : at + 10] = draw.sample(part, len(part))
+            case 3 if events:
+                events.insert(at, events[at] | {"message": draw.choice(STRANGE)})
+            case 4 if events:
+                events[at] = events[at] | {"at": draw.choice((None, events[at]["at"] + 0.5, 1.0, 1e12 - 1))}
+            case 5 if events:
+                text = events[at]["message"]
+                events[at] = events[at] | {"message": text[: draw.randrange(len(text) + 1)]}
+    return events
+
+
+# containers
+
+
+def as_lines(draw: Random, events: list[Event]) -> bytes:
+    """One flat object a line."""
+    names = draw.choice((("stream",), ("stream", "group"), (), ("group",)))
+    keys = {"stream": "logStreamName", "group": "logGroupName"}
+    lines = []
+    for event in events:
+        line = {"timestamp": _number(event["at"]), "message": event["message"]}
+        lines.append(json.dumps(line | {keys[name]: event[name] for name in names}))
+    return "\n".join([*lines, ""] if draw.random() < 0.8 else lines).encode()
+
+
+def as_rows(draw: Random, events: list[Event]) -> bytes:
+    """Rows of an Insights query, one a line or as an array."""
+    rows = [
+        {
+            "@timestamp": str(_number(event["at"])),
+            "@message": event["message"],
+            "@logStream": event["stream"],
+            "@ptr": str(at),
+        }
+        for at, event in enumerate(events)
+    ]
+    if draw.random() < 0.5:
+        return json.dumps(rows, indent=draw.choice((None, 2))).encode()
+    return "\n".join(map(json.dumps, rows)).encode()
+
+
+def as_documents(draw: Random, events: list[Event]) -> bytes:
+    """What `aws logs filter-log-events` or `get-log-events` print."""
+    named, indent, ids = draw.random() < 0.7, draw.choice((None, 4)), draw.random() < 0.7
+    pages: list[str] = []
+    size = draw.choice((7, 100, 10_000))
+    for start in range(0, len(events), size):
+        page: list[Event] = []
+        for at, event in enumerate(events[start : start + size], start):
+            item: Event = {"logStreamName": event["stream"]} if named else {}
+            if event["at"] is not None:
+                item["timestamp"] = _number(event["at"])
+            item |= {"message": event["message"], "ingestionTime": 1}
+            page.append(item | ({"eventId": f"39{at:054d}"} if ids else {}))
+        pages.append(json.dumps({"events": page, "searchedLogStreams": []}, indent=indent))
+    return "\n".join([*pages, ""]).encode()
+
+
+def as_envelopes(draw: Random, events: list[Event]) -> bytes:
+    """What a subscription delivers."""
+    pages: list[str] = []
+    start = 0
+    while start < len(events):
+        one = events[start]
+        end = start + 1
+        while end < len(events) and end - start < 9 and events[end]["stream"] == one["stream"]:
+            end += 1
+        inner = [
+            {"id": str(at), "timestamp": _number(event["at"]), "message": event["message"]}
+            for at, event in enumerate(events[start:end], start)
+        ]
+        page = {"messageType": "DATA_MESSAGE", "owner": "1", "logGroup": one["group"], "logStream": one["stream"]}
+        pages.append(json.dumps(page | {"subscriptionFilters": ["x"], "logEvents": inner}))
+        start = end
+    return draw.choice(("\n", "\n", "")).join(pages).encode()
+
+
+def _number(at: float | None) -> float | int | None:
+    return int(at) if at is not None and at == int(at) else at
+
+
+CONTAINERS: tuple[Callable[[Random, list[Event]], bytes], ...] = (as_lines, as_rows, as_documents, as_envelopes)
+
+
+# both readers
+
+
+def differing(data: bytes, name: str, draw: Random) -> list[object]:
+    """In what the readers differ, the fast one with small blocks and batches."""
+    pieces = Pieces(1, WHOLE, draw.choice((200, 3000, 1 << 20)))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(event_pieces, "_TOGETHER", draw.choice((200, 4096))),
+    ):
+        surveyed(Path(folder) / name, data)
+        one, other = tolerant(Path(folder)), fast(Path(folder), pieces)
+    answered = set(other.traffic.ident)
+    # Stray lines of a request are forgotten when another one with its id was answered well.
+    one.requests = [
+        row for row in one.requests if row.status or row.failure or id64(row.request_id or "") not in answered
+    ]
+    return differences(one, other, Alike())
+
+
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.__name__)
+def test_containers_of_execution_events_take_the_fast_road(container: Callable[..., bytes], tmp_path: Path) -> None:
+    """Whatever holds the events."""
+    for seed in range(8):
+        draw = Random(seed)
+        data = container(draw, execution_events(draw, 12))
+        assert surveyed(tmp_path / "events.json", data).road is Road.EXECUTION
+
+
+@given(st.integers(0, 1 << 32))
+@MANY
+def test_execution_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
+    """In every container, after accidents, wherever blocks and parts are cut."""
+    draw = Random(seed)
+    calm = draw.random() < 0.3
+    events = execution_events(draw, draw.choice((3, 12, 40)), again=0.06 if calm else 0.0)
+    events = events if calm else disturbed(draw, events)
+    assert differing(draw.choice(CONTAINERS)(draw, events), "events.json", draw) == []
+
+
+@given(st.integers(0, 1 << 32))
+@MANY
+def test_files_read_in_parts_tell_the_same_of_every_request(seed: int) -> None:
+    """But for what lines behind the last one add when they lie in the next part, and which lines are cited."""
+    draw = Random(seed)
+    data = draw.choice((as_lines, as_envelopes))(draw, execution_events(draw, 40, again=0.0))
+    with tempfile.TemporaryDirectory() as folder:
+        surveyed(Path(folder) / "events.json", data)
+        one, other = tolerant(Path(folder)), fast(Path(folder), Pieces(1, 20_000, 3000))
+    assert differences(one, other, Alike(every_line=False)) == []
