@@ -83,10 +83,11 @@ def _attach(link: Any, path: Path, *, write: bool) -> None:  # noqa: ANN401
         link.execute(f"ATTACH {text_of(str(path))} AS kase{fresh if write else ' (READ_ONLY)'}")
         link.execute("USE kase")
     except duckdb.Error as error:
-        raise _refusal(path, str(error)) from error
+        raise refusal(path, str(error)) from error
 
 
-def _refusal(path: Path, words: str) -> CaseFileError:
+def refusal(path: Path, words: str) -> CaseFileError:
+    """Why DuckDB did not open a file, in one sentence."""
     if "lock" in words and "onflicting" in words:
         return CaseFileError(f"{path} is open in another process", "close it there, or wait until it is done")
     if (version := re.search(r"version number (\d+)", words)) is not None:
@@ -94,6 +95,8 @@ def _refusal(path: Path, words: str) -> CaseFileError:
             f"{path} was written by a newer DuckDB (storage version {version[1]})",
             "pip install --upgrade duckdb, or write it again from the logs",
         )
+    if "orrupt" in words:
+        return CaseFileError(f"{path} is damaged", "write it again from the logs")
     if "not a valid DuckDB" in words:
         return CaseFileError(f"{path} is no case file", "name another file; one that does not exist yet is made")
     return CaseFileError(f"{path}: cannot be opened: {_first(words)}", "check the path and its permissions")
