@@ -14,7 +14,7 @@ from apigw_doctor.evidence.traffic import ACCESS, LATENCY, Traffic, half_id, id6
 from apigw_doctor.model.ids import UUID, trace_root
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill
-from apigw_doctor.sources.documents import TIME_KEYS
+from apigw_doctor.sources.documents import _MESSAGE_KEYS, TIME_KEYS, may_be_message
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.requests import Facts, row_of
@@ -69,7 +69,11 @@ class AccessRoad:
         self._spool = spool
         self._traffic = traffic
         self._wanted = wanted
+        #: entries of the traffic when the reader last read a line
+        self._entries = len(traffic)
         self._decode = _decoder(layout, access)
+        #: attributes of values that may be what the whole record is about
+        self._messages = [f"message_{number}" for number, key in enumerate(layout.keys) if key in _MESSAGE_KEYS]
         self._places: dict[tuple[object, ...], int] = {}
         self._statuses: dict[object, int | None] = {}
         self._moments: dict[object, float | None] = {}
@@ -93,14 +97,20 @@ class AccessRoad:
 
     def _close(self, number: int, line: bytes) -> None:
         """Give a line to the line reader; what turns out unremarkable goes into the traffic."""
-        before = self._reader.requests_met()
+        if len(self._traffic) != self._entries:
+            self._reader.after_record()
+        before, continued = self._reader.requests_met(), self._reader.inside_document()
         self._reader.odd_line(number, line)
+        self._entries = len(self._traffic)
+        if continued:
+            return  # a record over several lines: it stays as it is
         for request_id in self._reader.newest(self._reader.requests_met() - before):
             first = len(self._traffic)
             self._reader.release(request_id, self._traffic, self._wanted)
             for entry in range(first, len(self._traffic)):
                 if self._traffic.integration_ms[entry] >= self._wanted.slow_from_ms:
                     self._spool.add(entry, [(number, line)])
+        self._entries = len(self._traffic)
 
     def _entered(self, record: Any, number: int, line: bytes) -> bool:  # noqa: ANN401 - a record of `_decoder`
         """Enter a record into the traffic; False when it has to be read closely."""
@@ -114,6 +124,9 @@ class AccessRoad:
             and record.event in _NOTHING
         ):
             return False
+        for name in self._messages:
+            if (text := getattr(record, name, None)) not in _NOTHING and may_be_message(text):
+                return False
         status = self._status(record.status)
         if not status or None in (
             self._status(record.integration_status),
@@ -245,7 +258,8 @@ def _decoder(layout: AccessLayout, access: AccessLog) -> Any:  # noqa: ANN401 - 
     attributes: dict[str, str] = {}
     for number, key in enumerate(layout.keys):
         attribute = _ATTRIBUTES.get(variables.get(key, ""))
-        attributes[attribute if attribute is not None else f"other_{number}"] = key
+        other = f"message_{number}" if key in _MESSAGE_KEYS else f"other_{number}"
+        attributes[attribute if attribute is not None else other] = key
     fields: list[tuple[str, Any, Any]] = [
         (name, msgspec.Raw, msgspec.Raw()) if name.startswith("other_") else (name, Any, None) for name in attributes
     ]

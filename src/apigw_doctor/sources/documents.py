@@ -192,6 +192,11 @@ def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator
     yield msgspec.structs.replace(here, value=value, text=None)
 
 
+def may_be_message(value: object) -> bool:
+    """What stands under one of `_MESSAGE_KEYS` may be what the whole object is about."""
+    return not isinstance(value, str) or value.lstrip()[:1] == "{" or is_system_message(value)
+
+
 def _holds_message(value: dict[str, Any], depth: int = 0) -> bool:
     if {"messageType", "logEvents"} & value.keys() or "@message" in value:
         return True

@@ -126,6 +126,13 @@ class FileReader:
         """Kinds of evidence that were met; and of unread lines: reason -> number of the first, how many."""
         return self._kinds, {reason: (numbers[0], len(numbers)) for reason, numbers in self._unread.items()}
 
+    def after_record(self) -> None:
+        """Go on as if the line before had been a record of an access log."""
+        if self._block is not None:
+            self._give_up_block()
+        self._table, self._half_line, self._time_above = None, None, None
+        self._know(Read("access-log"))
+
     def inside_document(self) -> bool:
         """A JSON document has begun and not ended."""
         return self._block is not None

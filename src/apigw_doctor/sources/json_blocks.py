@@ -67,7 +67,8 @@ class Block:
         self._stream_after = stream_after
         self.lines: list[str] = []
         self._size = 0
-        self._depth = 0
+        #: brackets that are open
+        self._open: list[str] = []
         #: the long array that is open, and how many lines there were when it began
         self._array: re.Match[str] | None = None
         self._array_line = 0
@@ -77,7 +78,6 @@ class Block:
         #: lines of pieces that were no JSON
         self.lost = 0
         self.broken = False
-        self.started_with = first
         self.documents: list[Document] = []
         self.feed(first)
 
@@ -86,13 +86,13 @@ class Block:
         self.lines.append(line)
         self._size += len(line)
         lowest = self._count(line)
-        if self._depth <= 0:
+        if not self._open:
             self._finish()
             return True
         if self._streaming is not None and (self._array_over or lowest < _IN_ARRAY):
             self._end_array()
         elif lowest < _IN_ARRAY:
-            self._array = _ARRAYS.search(line) if self._depth == _IN_ARRAY else None
+            self._array = _ARRAYS.search(line) if len(self._open) == _IN_ARRAY else None
             self._array_line = len(self.lines)
         elif self._size > self._stream_after:
             self._drain()
@@ -103,14 +103,21 @@ class Block:
 
     def _count(self, line: str) -> int:
         """Follow the brackets of a line; the lowest depth that it came to."""
-        lowest = self._depth
+        opened = self._open
+        lowest = len(opened)
         for token in _TOKEN.findall(line):
             if token in ("{", "["):
-                self._depth += 1
+                opened.append(token)
             elif token in ("}", "]"):
-                self._depth -= 1
-                lowest = min(lowest, self._depth)
+                if opened:
+                    opened.pop()
+                lowest = min(lowest, len(opened))
         return lowest
+
+    @property
+    def in_array(self) -> bool:
+        """The next line may be an element of an open array."""
+        return bool(self._open) and self._open[-1] == "["
 
     def take(self) -> list[Document]:
         """Documents ready so far."""
@@ -149,7 +156,7 @@ class Block:
                 return
             self._streaming, self._head = self._array[1], "\n".join(self.lines[: self._array_line])
             self.lines = self.lines[self._array_line :]
-        if self._depth != _IN_ARRAY or not self.lines or self.lines[-1].strip().rstrip(",") not in ("}", "]"):
+        if len(self._open) != _IN_ARRAY or not self.lines or self.lines[-1].strip().rstrip(",") not in ("}", "]"):
             return
         text = "\n".join(self.lines).rstrip().rstrip(",")
         self._decode_piece(f"[{text}]")
