@@ -43,7 +43,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     size: int
-    modified_ns: int | None
+    modified_ns: int | None = None
     sha256: str
     batch: int = 0
 
