@@ -81,6 +81,8 @@ class Crowd:
         self.duration_ms = array("d")
         self.own_ms = array("d")
         self.first = array("B")
+        #: the columns by function, and for how many invocations they were made
+        self._members: tuple[int, dict[str | None, Members]] | None = None
 
     def __len__(self) -> int:
         return len(self.ident)
@@ -166,6 +168,11 @@ class Crowd:
 
     def members(self) -> dict[str | None, "Members"]:
         """The columns by function, each in order of begin."""
+        if self._members is None or self._members[0] != len(self):
+            self._members = len(self), self._by_function()
+        return self._members[1]
+
+    def _by_function(self) -> dict[str | None, "Members"]:
         begins = array("d", (at if at == at else _NEVER for at in self.begun_at))
         order = sorted(range(len(self)), key=begins.__getitem__)
         order.sort(key=self.function.__getitem__)

@@ -214,6 +214,6 @@ def _each_once(traffic: Traffic, *, by_both: bool) -> Traffic:
 
 def extremes(column: "array[float]") -> tuple[float, float] | tuple[()]:
     """Smallest and largest value, unknown ones left out."""
-    low = min((value for value in column if value == value), default=None)
-    high = max((value for value in column if value == value), default=None)
-    return () if low is None or high is None else (low, high)
+    total = sum(column)
+    known = column if total == total else array("d", (value for value in column if value == value))
+    return (min(known), max(known)) if known else ()
