@@ -46,8 +46,8 @@ class RequestPlace(msgspec.Struct, frozen=True):
 
 
 #: Column -> type code of `array`. `ident` is the id64 of the plain request id, which a caller can set; `extended` the
-#: `half_id` of the extended id (0: not told). Times are epoch ms, durations ms, NaN where unknown; `claim` is the id64 of the
-#: Lambda request id, else of the trace root, that ties the request to its invocation (0: none).
+#: `half_id` of the extended id (0: not told). Times are epoch ms, durations ms, NaN where unknown; `claim` is the
+#: id64 of the Lambda request id, else of the trace root, that ties the request to its invocation (0: none).
 COLUMNS = {
     "ident": "Q",
     "extended": "I",
