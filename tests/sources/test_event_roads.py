@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -71,13 +72,13 @@ def disturbed(draw: Random, events: list[Event]) -> list[Event]:
             case 0:
                 del events[at : at + draw.choice((1, 3, 12))]
             case 1:
-                events[at:at] = events[at : at + draw.choice((1, 4))]
+                events[at:at] = [event for event in events[at : at + draw.choice((1, 4))] if event["at"] is not None]
             case 2:
                 part = events[at : at + 10]
                 events[at : at + 10] = draw.sample(part, len(part))
             case 3 if events:
                 events.insert(at, events[at] | {"message": draw.choice(STRANGE)})
-            case 4 if events:
+            case 4 if events and events[at]["at"] is not None and events.count(events[at]) == 1:
                 events[at] = events[at] | {"at": draw.choice((None, events[at]["at"] + 0.5, 1.0, 1e12 - 1))}
             case 5 if events:
                 text = events[at]["message"]
@@ -211,3 +212,55 @@ def test_files_read_in_parts_tell_the_same_of_every_request(seed: int) -> None:
         surveyed(Path(folder) / "events.json", data)
         one, other = tolerant(Path(folder)), fast(Path(folder), Pieces(1, 20_000, 3000))
     assert differences(one, other, Alike(every_line=False)) == []
+
+
+def access_events(draw: Random, records: int) -> list[Event]:
+    """Records of one format."""
+    more = draw.choice(
+        ({}, {"requestTimeEpoch": "epoch"}, {"requestTime": "time"}, {"requestTimeEpoch": "seconds"}, {"time": "iso"})
+    )
+    found: list[Event] = []
+    at = logs.START_MS
+    for _ in range(records):
+        at += draw.choice((0, 1, 30, 400, 5000))
+        shown = datetime.fromtimestamp(int(at) // 1000, UTC)
+        times = {
+            "epoch": str(int(at)),
+            "seconds": str(int(at) // 1000),
+            "time": shown.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "iso": shown.isoformat(),
+        }
+        record = {
+            "requestId": logs.uuid(draw),
+            "extendedRequestId": logs.extended_id(draw),
+            "status": draw.choice(("200", "200", "201", "404", "429", "502", 200)),
+            "httpMethod": draw.choice(("GET", "POST")),
+            "resourcePath": draw.choice(("/orders", "/orders/{id}")),
+            "responseLatency": draw.choice(("12", "250", "28990", "-", 31)),
+            "integrationLatency": draw.choice(("10", "2400", "24000", "29010", "-", "x")),
+            "error.message": draw.choice(("-", "-", "-", "Internal server error")),
+            **{name: times[kind] for name, kind in more.items()},
+        }
+        group = draw.choice(("/aws/apigateway/access", "access"))
+        text = json.dumps(record)
+        found.append({"at": at + draw.choice((0, 3, 900, 2500)), "message": text, "stream": "s", "group": group})
+    return found
+
+
+@given(st.integers(0, 1 << 32))
+@MANY
+def test_access_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
+    """In every container, after accidents."""
+    draw = Random(seed)
+    events = access_events(draw, draw.choice((3, 12, 40)))
+    events = events if draw.random() < 0.3 else disturbed(draw, events)
+    assert differing(draw.choice(CONTAINERS)(draw, events), "events.json", draw) == []
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.__name__)
+def test_containers_of_access_records_take_the_fast_road(container: Callable[..., bytes], tmp_path: Path) -> None:
+    """Whatever holds them."""
+    for seed in range(8):
+        draw = Random(seed)
+        data = container(draw, access_events(draw, 12))
+        assert surveyed(tmp_path / "events.json", data).road is Road.ACCESS

@@ -12,6 +12,7 @@ import re
 import msgspec
 
 from apigw_doctor.sources import documents
+from apigw_doctor.sources.event_shapes import FlatKeys, keys_of
 from apigw_doctor.sources.payload import Message, Payloads
 
 _LEAST_SHARE = 0.5
@@ -24,6 +25,8 @@ class AccessLayout(msgspec.Struct, frozen=True):
     """The keys of every record, in the order of the first."""
 
     keys: tuple[str, ...]
+    #: where the record is the message of a flat object
+    wrapper: FlatKeys | None = None
 
 
 def access_layout_of(head: bytes) -> AccessLayout | None:
@@ -37,6 +40,32 @@ def access_layout_of(head: bytes) -> AccessLayout | None:
     if not flat or any(_ODD_KEY.search(key) for key in keys) or not all(map(_is_access_record, records[:3])):
         return None
     return AccessLayout(keys)
+
+
+def wrapped_access_layout_of(head: bytes) -> AccessLayout | None:
+    """The layout of an access log whose records are the messages of flat objects, one a line."""
+    lines = head.split(b"\n")
+    lines = (lines[:-1] or lines)[:_MOST_LINES]
+    objects = [value for line in lines if (value := _object(line)) is not None]
+    wrapper = keys_of(objects[0]) if objects else None
+    if wrapper is None or len(objects) < _LEAST_SHARE * len(lines):
+        return None
+    records = [text for value in objects if isinstance(text := value.get(wrapper.message), str) and "\n" not in text]
+    layout = access_layout_of("".join(f"{text}\n" for text in records).encode("utf-8", "replace"))
+    if layout is None or not all(_holds_record(value, wrapper) for value in objects[:3]):
+        return None
+    return AccessLayout(layout.keys, wrapper)
+
+
+def _holds_record(value: dict[str, object], wrapper: FlatKeys) -> bool:
+    """The record is all that the object is about."""
+    text = value.get(wrapper.message)
+    items = list(documents.unwrap(value))
+    if len(items) != 1 or not isinstance(text, str):
+        return False
+    return items[0].text == text or (
+        items[0].text is None and items[0].value == _object(text.encode("utf-8", "replace"))
+    )
 
 
 def _object(line: bytes) -> dict[str, object] | None:

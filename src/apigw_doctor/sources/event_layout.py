@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
 from apigw_doctor.sources.event_blocks import EventBlock, Shape, recognise, split
 from apigw_doctor.sources.layout import KEY
 
@@ -27,6 +28,8 @@ class EventLayout(msgspec.Struct, frozen=True):
 
     shape: Shape
     kind: Literal["execution", "access", "lambda"]
+    #: the keys of the records of an access log
+    access: AccessLayout | None = None
 
     @property
     def by_lines(self) -> bool:
@@ -48,4 +51,9 @@ def event_layout_of(head: bytes, name: str) -> EventLayout | None:
     others = any(_LAMBDA_LINE.match(message) for message in messages)
     if events and events >= _LEAST_SHARE * len(messages) and not others:
         return EventLayout(shape, "execution")
+    if others or events:
+        return None
+    access = access_layout_of("".join(f"{text}\n" for text in messages if "\n" not in text).encode("utf-8", "replace"))
+    if access is not None:
+        return EventLayout(shape, "access", access)
     return None

@@ -1,5 +1,7 @@
 """Reads events that a container delimited, as `FileReader` reads them when it unwraps the container itself."""
 
+import msgspec
+
 from apigw_doctor.model.ids import api_from_group
 from apigw_doctor.sources.documents import Wrapped
 from apigw_doctor.sources.event_shapes import EventBlock, Odd
@@ -8,6 +10,7 @@ from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.payload import Read
 from apigw_doctor.sources.spool import Label
 
+_MARK = b"\0event\0"
 _UNKNOWN_ENTRY = "an entry of a document that holds nothing known"
 _UNKNOWN_DOCUMENT = "JSON of no kind that is known"
 
@@ -23,12 +26,30 @@ def wrapped(events: EventBlock, index: int) -> Wrapped:
     )
 
 
+def packed(events: EventBlock, index: int) -> bytes:
+    """One event of a batch as a line that `EventReader` reads."""
+    at, stream = events.times[index], events.streams[index]
+    return _MARK + msgspec.msgpack.encode(
+        (events.messages[index], at, events.groups[index], stream, events.event_ids[index])
+    )
+
+
+def unpacked(line: bytes) -> Wrapped:
+    """The event that was packed."""
+    text, at, group, stream, event_id = msgspec.msgpack.decode(line[len(_MARK) :])
+    return Wrapped(text=text, at=at, group=group, stream=stream, event_id=event_id)
+
+
 class EventReader(FileReader):
     """Reads one input whose events are found by somebody else."""
+
+    #: every document of the input holds one event
+    alone = False
 
     def twin(self) -> "EventReader":
         """Another reader of the same input, at another place in it; what they count goes together."""
         other = EventReader(self._source, self._payloads)
+        other.alone = self.alone
         other._unread, other._kinds, other._zone_ms = self._unread, self._kinds, self._zone_ms
         return other
 
@@ -36,17 +57,24 @@ class EventReader(FileReader):
         """Events are not passed on: they stand where they are expected."""
         return Passing(self._payloads.requests)
 
+    def odd_line(self, number: int, line: bytes) -> None:
+        """Read a line that may be anything, or a packed event."""
+        if line.startswith(_MARK):
+            self.container_event(unpacked(line), number)
+        else:
+            super().odd_line(number, line)
+
     def after(self, *, continues: bool) -> None:
         """Go on as if an event of an execution log had been read last."""
         self._end_open()
         self._know(Read("execution-log", continues))
 
-    def container_event(self, item: Wrapped, number: int, *, alone: bool) -> None:
-        """Read one event; `alone` when its document holds no other one."""
+    def container_event(self, item: Wrapped, number: int) -> None:
+        """Read one event."""
         self._end_open()
         if self._wrapped(item, number, item.text or "", count=False):
             return
-        if not alone:
+        if not self.alone:
             self._count_unread(number, _UNKNOWN_ENTRY)
         elif not self._last.continues:
             self._count_unread(number, _UNKNOWN_DOCUMENT)
@@ -55,15 +83,15 @@ class EventReader(FileReader):
         """Read a stretch of the container that is no event."""
         if item.after:
             self._last = Read(self._last.kind)  # nothing goes on inside of a document
-        alone = self._unread.pop(_UNKNOWN_DOCUMENT, [])
+        before = self._unread.pop(_UNKNOWN_DOCUMENT, [])
         for number, text in item.lines():
             self._line(number, text)
         counted = self._unread.pop(_UNKNOWN_DOCUMENT, [])
         if item.after and counted:  # it is an element of a document that holds others
             self._unread.setdefault(_UNKNOWN_ENTRY, []).extend(counted)
             counted = []
-        if alone or counted:
-            self._unread[_UNKNOWN_DOCUMENT] = alone + counted
+        if before or counted:
+            self._unread[_UNKNOWN_DOCUMENT] = before + counted
 
     def request_of(self, request_id: str, events: list[tuple[Label, str, float | None]], group: str | None) -> None:
         """Read the events of one request: the number of its line (or an origin), its words, its time."""

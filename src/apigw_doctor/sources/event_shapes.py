@@ -6,7 +6,7 @@ Each batch is read exactly as `documents.unwrap` reads it, or not at all: then t
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Annotated, Any, Literal
@@ -239,8 +239,18 @@ def _unwanted(keys: FlatKeys) -> set[str]:
     return found - {keys.message, keys.time, keys.group, keys.stream, keys.event_id}
 
 
+def record_decoder(keys: FlatKeys) -> Callable[[bytes], Any]:
+    """Decodes flat objects to their `text` and `time`, whose message is a record as long as it is no logger's line."""
+    return msgspec.json.Decoder(_flat_type(keys, ("level",))).decode
+
+
+def time_of(value: float | str) -> float | None:
+    """The time that an object tells."""
+    return _times([value])[0]
+
+
 @lru_cache(maxsize=16)
-def _flat_type(keys: FlatKeys) -> type[Any]:
+def _flat_type(keys: FlatKeys, never: tuple[str, ...] = ()) -> type[Any]:
     fields: list[Any] = [("text", str), ("time", str if keys.row else int | float | str)]
     names = {"text": keys.message, "time": keys.time}
     for field in ("group", "stream", "event_id"):
@@ -248,9 +258,9 @@ def _flat_type(keys: FlatKeys) -> type[Any]:
             fields.append((field, str))
             names[field] = name
     fields.append(("type", _NoPlatform | None, None))
-    for index, name in enumerate(sorted(_unwanted(keys))):
-        never = name in ("@message", "@logStream", "@ptr")
-        fields.append((f"no_{index}", _Nothing if never else None, None))
+    for index, name in enumerate(sorted({*_unwanted(keys), *never})):
+        absent = name in ("@message", "@logStream", "@ptr", *never)
+        fields.append((f"no_{index}", _Nothing if absent else None, None))
         names[f"no_{index}"] = name
     return msgspec.defstruct("Flat", fields, rename=names, gc=False)
 
@@ -292,7 +302,7 @@ class FlatReader:
             messages = [text.rstrip("\n") for text in texts]
             at = [_time(time) if time else None for time in times]
         else:
-            groups = list(map(_group, groups))
+            groups = list(map(group_of, groups))
             if not all(groups) and not _all_known(texts, groups):
                 return None
             messages, at = [text.rstrip("\r\n") for text in texts], _times(times)
@@ -314,14 +324,15 @@ def _all_known(texts: list[str], groups: Iterable[str | None]) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _group(name: str | None) -> str | None:
+def group_of(name: str | None) -> str | None:
+    """The log group that a value names; None when it is none of AWS."""
     here = context_of({"logGroup": name, "events": [{"message": "-"}]}) if name else None
     return here.group if here else None
 
 
 def flat_keys(samples: list[dict[str, Any]]) -> FlatKeys | None:
     """The keys that nearly all of the samples are read by; None when there are no such keys."""
-    votes = Counter(filter(None, map(_keys_of, samples)))
+    votes = Counter(filter(None, map(keys_of, samples)))
     for keys, _ in votes.most_common(1):
         reader = FlatReader(keys)
         fitting = sum(_reads_alike(reader, sample) for sample in samples)
@@ -329,7 +340,8 @@ def flat_keys(samples: list[dict[str, Any]]) -> FlatKeys | None:
     return None
 
 
-def _keys_of(sample: dict[str, Any]) -> FlatKeys | None:
+def keys_of(sample: dict[str, Any]) -> FlatKeys | None:
+    """Under which keys an object holds a message and its time."""
     if "@message" in sample:
         there = {key: key for key in ("@log", "@logStream", "@ptr") if key in sample}
         names = there.get("@log"), there.get("@logStream"), there.get("@ptr")

@@ -4,7 +4,6 @@ An event's message is whole: nothing continues it, whatever lines it has inside.
 """
 
 from apigw_doctor.evidence.traffic import Traffic
-from apigw_doctor.sources.event_layout import EventLayout
 from apigw_doctor.sources.event_reader import EventReader, wrapped
 from apigw_doctor.sources.event_shapes import EventBlock, Odd
 from apigw_doctor.sources.execution_log import parse_event, value_may_continue
@@ -25,7 +24,6 @@ class ExecutionEvents:
 
     def __init__(
         self,
-        layout: EventLayout,
         reader: EventReader,
         traffic: Traffic,
         wanted: Wanted,
@@ -35,13 +33,12 @@ class ExecutionEvents:
     ) -> None:
         self._reader = reader
         self._traffic, self._wanted, self._spool = traffic, wanted, spool
-        self._alone = layout.shape.kind == "lines"
         self._cut_before = cut_before
         self._roads: dict[str | None, GroupRoad] = {}
         #: the last message of the batch that was read last
         self._last = ""
 
-    def feed(self, events: EventBlock) -> None:
+    def feed_events(self, events: EventBlock) -> None:
         """Read a batch."""
         for group, part in events.by_group():
             self.road(group).feed_events(part)
@@ -58,11 +55,10 @@ class ExecutionEvents:
             for road in self._roads.values():
                 road.careful.add(f"({request_id}) ".encode())
 
-    def finish(self) -> bool:
-        """Nothing more comes; True as these events never have to be read otherwise."""
+    def finish(self) -> None:
+        """Nothing more comes."""
         for road in self._roads.values():
             road.finish()
-        return True
 
     def road(self, group: str | None) -> "GroupRoad":
         """The road for the events of one log group."""
@@ -74,7 +70,6 @@ class ExecutionEvents:
                 self._wanted,
                 self._spool,
                 group,
-                alone=self._alone,
                 cut_before=self._cut_before,
             )
         return found
@@ -91,7 +86,6 @@ class GroupRoad(ExecutionRoad):
         spool: Spool | None,
         group: str | None,
         *,
-        alone: bool = True,
         cut_before: bool = False,
     ) -> None:
         super().__init__(_LAYOUT, reader, traffic, wanted, spool, cut_before=cut_before)
@@ -101,7 +95,6 @@ class GroupRoad(ExecutionRoad):
         self._moments = StampMoments()
         self._group = group
         self._api = reader.api_of(group)
-        self._alone = alone
         self._events = _NOTHING
         #: the last message of the batch before, and the number of the next event
         self._before = ""
@@ -143,7 +136,7 @@ class GroupRoad(ExecutionRoad):
         before = parse_event(self._events.messages[at - 1] if at else self._before)
         if before is not None:
             self._live.after(continues=value_may_continue(before[1]))
-        self._live.container_event(wrapped(self._events, at), self._events.numbers[at], alone=self._alone)
+        self._live.container_event(wrapped(self._events, at), self._events.numbers[at])
 
     def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
         return key not in self.careful and super()._entered_quickly(key, plan, lines, pieces)

@@ -8,6 +8,7 @@ import msgspec
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
 from apigw_doctor.evidence.traffic import Traffic
+from apigw_doctor.sources.access_events import AccessEvents, WrappedAccess
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
 from apigw_doctor.sources.event_layout import EventLayout
@@ -168,8 +169,10 @@ def _road(
         case Layout() as layout:
             cut_before = stretch.start > 0
             return ExecutionRoad(layout, reader, portion.traffic, shared.wanted, portion.spool, cut_before=cut_before)
-        case AccessLayout() as layout:
+        case AccessLayout(wrapper=None) as layout:
             return AccessRoad(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
+        case AccessLayout() as layout:
+            return WrappedAccess(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
         case LambdaLayout() as layout:
             lambda_road.begin(layout, reader, payloads)
             return lambda_road
@@ -181,18 +184,22 @@ def _read_events(
 ) -> EventReader:
     """Read a container, or a part of one."""
     reader = EventReader(stretch.surveyed.source, payloads)
-    cut_before = stretch.start > 0
-    road = ExecutionEvents(layout, reader, portion.traffic, shared.wanted, portion.spool, cut_before=cut_before)
+    reader.alone = layout.shape.kind == "lines"
+    traffic, wanted, spool = portion.traffic, shared.wanted, portion.spool
+    if layout.access is not None:
+        road: ExecutionEvents | AccessEvents = AccessEvents(layout.access, reader, payloads.access, traffic, wanted, spool)
+    else:
+        road = ExecutionEvents(reader, traffic, wanted, spool, cut_before=stretch.start > 0)
     pieces = EventPieces(stretch.surveyed.source, layout, shared.block_bytes)
     try:
         for item in pieces.items(stretch.start, stretch.end):
             if isinstance(item, EventBlock):
-                road.feed(item)
+                road.feed_events(item)
             else:
                 road.odd(item)
     except OSError as error:
         read.problem = f"cannot be read: {error.strerror or error}"
-    read.unfit = road.finish() is False
+    road.finish()
     read.lines, read.size, read.notices = pieces.lines, pieces.size, pieces.notices
     return reader
 

@@ -152,6 +152,8 @@ def _read_again(waiting: _Waiting, chosen: list[int], payloads: Payloads) -> Non
 
 def _road(surveyed: Surveyed, group: str | None, payloads: Payloads) -> ExecutionRoad | FileReader:
     if isinstance(surveyed.layout, EventLayout):
+        if surveyed.layout.access is not None:
+            return EventReader(surveyed.source, payloads)
         return GroupRoad(EventReader(surveyed.source, payloads), Traffic(), Wanted(), None, group)
     reader = FileReader(surveyed.source, payloads)
     if isinstance(surveyed.layout, Layout):

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 import msgspec
 
-from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
+from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of, wrapped_access_layout_of
 from apigw_doctor.sources.event_layout import EventLayout, event_layout_of
 from apigw_doctor.sources.file_reader import GROUND_TRUTH
 from apigw_doctor.sources.lambda_layout import LambdaLayout, lambda_layout_of
@@ -73,7 +73,7 @@ def _layout(start: bytes, name: str) -> AnyLayout | None:
     if name.rpartition("/")[2] == GROUND_TRUTH:
         return None
     if start.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
-        return access_layout_of(start) or event_layout_of(start, name)
+        return access_layout_of(start) or wrapped_access_layout_of(start) or event_layout_of(start, name)
     if (found := layout_of(start)) is not None and _OTHER_LOGS.search(start) is None:
         return found
     return lambda_layout_of(start, name)
