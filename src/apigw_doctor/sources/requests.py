@@ -101,7 +101,7 @@ class Requests:
     def moments(self) -> "dict[int, list[Moment]]":
         """`id64` of every request that is known by id -> what tells its instances apart."""
         return {
-            id64(request_id): [_moment(facts) for facts in instances]
+            id64(request_id): [moment_of(facts) for facts in instances]
             for request_id, instances in self._by_plain.items()
         }
 
@@ -129,7 +129,7 @@ class Requests:
 
     def _drop_fragments(self, request_id: str, extended: int, at: float) -> None:
         instances = self._by_plain.get(request_id, ())
-        kept = [facts for facts in instances if not (_is_stray(facts) and _moment(facts).is_of(extended, at))]
+        kept = [facts for facts in instances if not (_is_stray(facts) and moment_of(facts).is_of(extended, at))]
         if kept:
             self._by_plain[request_id] = kept
         else:
@@ -326,7 +326,8 @@ class Moment(NamedTuple):
         return same_moment(self.times, at)
 
 
-def _moment(facts: Facts) -> Moment:
+def moment_of(facts: Facts) -> Moment:
+    """What tells a request from others with its plain id."""
     return Moment(half_id(facts.get("extended_request_id")), _times_of(facts))
 
 

@@ -1,7 +1,7 @@
 """Batches of a case file into one evidence: the same joins that one reading makes, on what each batch kept."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -10,11 +10,11 @@ import msgspec
 from apigw_doctor.engine.case_file import Batch
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import AppLine, Cite, Evidence, Gap, InputFile, LambdaInvocation, Row
-from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, INFO, TRACE, Traffic, id64, merged
 from apigw_doctor.model.terms import ApiType, EvidenceKind, Outcome
 from apigw_doctor.sources.configuration import join_routes
 from apigw_doctor.sources.payload import named_by_file
-from apigw_doctor.sources.requests import Facts, Requests
+from apigw_doctor.sources.requests import Facts, Moment, Requests, moment_of, seen
 from apigw_doctor.sources.slow import near_from_ms
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, wishes_of
 
@@ -98,19 +98,36 @@ def _traffic(given: Evidence, every: list[Evidence], requests: Requests) -> Traf
         execution.extend(told)
         access.extend(others)
     requests.drop_fragments(execution)
-    kept = requests.moments()
-    parts = []
-    for part in (execution, access):
-        doubtful = set(kept).intersection(part.ident)
-        parts.append(
-            part.chosen(
-                ident not in doubtful or not any(same.is_of(extended, at) for same in kept[ident])
-                for ident, extended, at in zip(part.ident, part.extended, part.arrived_at, strict=True)
-            )
-            if doubtful
-            else part
-        )
-    return merged(*parts)
+    rows = _Rows(requests.parts())
+    return merged(*(part.chosen([not told for told in rows.take(part)]) for part in (execution, access)))
+
+
+class _Rows:
+    """Requests with rows, by the number that columns know them by."""
+
+    def __init__(self, parts: list[Facts]) -> None:
+        self._by_ident: dict[int, list[tuple[Moment, Facts]]] = defaultdict(list)
+        for facts in parts:
+            if facts.get("request_id"):
+                self._by_ident[id64(facts["request_id"])].append((moment_of(facts), facts))
+
+    def take(self, traffic: Traffic) -> Iterator[bool]:
+        """For each entry whether its request has a row, which is told then which logs spoke of it."""
+        columns = zip(traffic.ident, traffic.extended, traffic.arrived_at, traffic.marks, strict=True)
+        for ident, extended, at, marks in columns:
+            same = [facts for moment, facts in self._by_ident.get(ident, ()) if moment.is_of(extended, at)]
+            for facts in same[:1]:
+                _note(facts, marks)
+            yield bool(same)
+
+
+def _note(facts: Facts, marks: int) -> None:
+    for mark, kind in ((EXECUTION, EvidenceKind.EXECUTION_LOG), (ACCESS, EvidenceKind.ACCESS_LOG)):
+        if marks & mark:
+            seen(facts, kind)
+    for mark, field in ((INFO, "saw_info"), (TRACE, "saw_trace")):
+        if marks & mark:
+            facts[field] = True
 
 
 def _each_once(tables: Iterable[list[Row]]) -> list[Row]:
