@@ -69,12 +69,12 @@ class EventReader(FileReader):
         self._end_open()
         self._know(Read("execution-log", continues))
 
-    def container_event(self, item: Wrapped, number: int) -> None:
-        """Read one event."""
+    def container_event(self, item: Wrapped, number: int, *, alone: bool | None = None) -> None:
+        """Read one event; `alone` when its document is known to hold no other one, or others."""
         self._end_open()
         if self._wrapped(item, number, item.text or "", count=False):
             return
-        if not self.alone:
+        if not (self.alone if alone is None else alone):
             self._count_unread(number, _UNKNOWN_ENTRY)
         elif not self._last.continues:
             self._count_unread(number, _UNKNOWN_DOCUMENT)

@@ -46,6 +46,12 @@ class EventBlock(msgspec.Struct):
         stream, event_id = self.streams[index], self.event_ids[index]
         return f"{stream}/{event_id}" if stream and event_id is not None else self.numbers[index]
 
+    def is_alone(self, index: int) -> bool | None:
+        """The event's document holds no other one; None at the ends of the batch, where that is not to be seen."""
+        if 0 < index < len(self.numbers) - 1:
+            return self.numbers[index] not in (self.numbers[index - 1], self.numbers[index + 1])
+        return None
+
     def by_group(self) -> "Iterator[tuple[str | None, EventBlock]]":
         """The events of each log group."""
         first = self.groups[0] if self.groups else None

@@ -136,7 +136,8 @@ class GroupRoad(ExecutionRoad):
         before = parse_event(self._events.messages[at - 1] if at else self._before)
         if before is not None:
             self._live.after(continues=value_may_continue(before[1]))
-        self._live.container_event(wrapped(self._events, at), self._events.numbers[at])
+        events = self._events
+        self._live.container_event(wrapped(events, at), events.numbers[at], alone=events.is_alone(at))
 
     def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
         return key not in self.careful and super()._entered_quickly(key, plan, lines, pieces)
