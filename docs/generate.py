@@ -4,6 +4,7 @@ Run from the project's root: `python docs/generate.py`.
 """
 
 import ast
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,10 @@ from apigw_doctor.diagnosis.catalogue import catalogue
 from apigw_doctor.diagnosis.finding_pages import PAGES
 from apigw_doctor.diagnosis.remedies import REMEDIES
 from apigw_doctor.diagnosis.rule import Rule
+from apigw_doctor.diagnosis.verdict import Verdict
+from apigw_doctor.engine.case_open import STORAGE_VERSION
+from apigw_doctor.engine.case_tables import SCHEMA_VERSION, FunctionRow, row_tables, tables
+from apigw_doctor.evidence.traffic import RequestPlace
 from apigw_doctor.limits.table import LIMITS, Limit
 from apigw_doctor.reports.schema import json_schema
 from apigw_doctor.workflows.article import article_page
@@ -32,6 +37,28 @@ O observed in public logs, issues or posts, I inferred from such facts, U not ve
 
 | id | what | value | least | most | unit | raised | as of | mark | |
 |---|---|---|---|---|---|---|---|---|---|
+"""
+
+_CASE_FILE_HEAD = """# The case file
+
+`diagnose --case FILE` keeps the evidence of one incident and the answer in one DuckDB file: whoever has it can ask
+further without the logs and without access to the account. It is written in DuckDB's storage format {storage}, which
+DuckDB 1.1 and later open, and `apigw-doctor case export FILE --output DIR` writes its tables as Parquet.
+
+```sql
+-- duckdb incident.duckdb
+SELECT cause, layer, count(*) FROM verdicts WHERE kind = 'failed' GROUP BY ALL ORDER BY ALL;
+SELECT name, size, sha256 FROM sources;
+```
+
+Secrets were taken out of every text before it was written (with `--anonymize` also addresses, principals and query
+values). Times (`..._at`) are milliseconds since 1970-01-01 UTC, durations (`..._ms`) milliseconds; NULL stands for what
+the evidence did not say. The version of the tables is {schema}: within it tables and columns are added, never renamed,
+removed or changed in meaning; a file of another version is refused.
+
+What was read together is a *batch*. A request that two batches tell of has a row in each; `facts` holds what is needed
+to join them, and `verdicts` has every request once. Requests and invocations that went well in much input have no row
+of their own: `traffic` and `crowd` hold their times, and numbers of 64 bits made of their ids.
 """
 
 
@@ -63,6 +90,7 @@ def all_pages() -> dict[str, str]:
     pages["sources.md"] = NOTE + _sources()
     pages["article.md"] = NOTE + article_page()
     pages["answer.md"] = NOTE + _answer()
+    pages["case-file.md"] = NOTE + _case_file()
     return pages
 
 
@@ -144,6 +172,32 @@ def _answer() -> str:
     lines += ["## Words\n", "| type | words |\n|---|---|"]
     lines += [f"| {name} | {_type(part)} |" for name, part in schema["$defs"].items() if "enum" in part]
     return "\n".join(lines) + "\n"
+
+
+def _case_file() -> str:
+    """The tables of a case file, from the types that they are made of."""
+    kinds = {**row_tables(), "places": RequestPlace, "crowd_functions": FunctionRow, "verdicts": Verdict}
+    lines = [_CASE_FILE_HEAD.format(schema=SCHEMA_VERSION, storage=STORAGE_VERSION)]
+    for table in tables().values():
+        lines.append(f"## {table.name}\n\n{table.text}\n")
+        notes = _field_notes(kinds[table.name]) if table.name in kinds else {}
+        lines.append("| column | type | |\n|---|---|---|")
+        lines += [f"| `{name}` | `{kind}` | {notes.get(name, '')} |" for name, kind in table.columns.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _field_notes(kind: type) -> dict[str, str]:
+    """Field -> the comment that stands over it."""
+    found: dict[str, str] = {}
+    note: list[str] = []
+    for line in inspect.getsource(kind).splitlines():
+        if line.strip().startswith("#:"):
+            note.append(line.strip().removeprefix("#:").strip())
+        elif note and (field := re.match(r"    (\w+): ", line)):
+            found[field[1]] = " ".join(note).replace("|", "\\|")
+            note = []
+    return found
 
 
 def _type(value: dict[str, object]) -> str:

@@ -204,7 +204,7 @@ def test_a_file_of_an_older_version_without_a_column_is_read_and_completed(path:
         assert file.batches()[1].evidence.gaps[0].remedy == "w"
 
 
-def test_every_duckdb_since_1_0_reads_it(path: Path) -> None:
+def test_older_versions_of_duckdb_read_it(path: Path) -> None:
     """A colleague opens it with whatever is at hand."""
     with duckdb.connect() as link:
         link.execute(f"ATTACH '{str(path).replace(chr(39), chr(39) * 2)}' AS it (READ_ONLY)")

@@ -9,7 +9,7 @@ from typing import Any
 from apigw_doctor.engine.case_tables import SCHEMA_VERSION, quoted, tables
 from apigw_doctor.model.errors import DoctorError
 
-#: Read by every DuckDB since 1.0, so also by the command line that a colleague happens to have.
+#: Read by every DuckDB since 1.1, so also by the command line that a colleague happens to have.
 STORAGE_VERSION = "v1.0.0"
 #: Two dozen tables, most of them small: blocks of the usual 256 kB would make 4 MB of an empty file.
 _BLOCK_BYTES = 16_384
