@@ -1,5 +1,6 @@
 """Logs made up for tests: requests of every course, interleaved, and the accidents that happen to files."""
 
+import json
 from collections.abc import Callable
 from random import Random
 
@@ -294,12 +295,13 @@ def strangers(draw: Random) -> list[str]:
 # accidents
 
 
-def damaged(draw: Random, lines: list[str]) -> bytes:
+def damaged(draw: Random, lines: list[str], *, doubled: bool = True) -> bytes:
     """The lines as a file, after some accidents of transport."""
     data = [line.encode("utf-8") for line in lines]
     for _ in range(draw.choice((0, 1, 1, 2, 3, 6))):
         if data:
-            data = draw.choice(_ACCIDENTS)(draw, data)
+            accident = draw.choice(_ACCIDENTS)
+            data = accident(draw, data) if doubled or accident is not _doubled else data
     whole = b"\n".join(data)
     return whole if draw.random() < 0.2 else whole + b"\n"
 
@@ -391,3 +393,187 @@ _ACCIDENTS: tuple[Accident, ...] = (
     _shuffled,
     _cut_off,
 )
+
+
+# access logs
+
+
+_OPTIONAL_KEYS = (
+    *("extendedRequestId", "requestTime", "path", "integrationStatus", "integration.status", "integrationRequestId"),
+    *("responseLatency", "integrationLatency", "authorizerLatency", "errorMessage", "errorResponseType", "ip", "stage"),
+    *("apiId", "xrayTraceId", "userAgent", "integrationErrorMessage", "wafLatency", "message", "endpointType"),
+)
+
+
+def access_log(draw: Random, requests: int, again: float) -> list[str]:
+    """Records of one stage: JSON, each key on every line. A share of them has the plain id of an earlier one."""
+    http = draw.random() < 0.3
+    quoted = draw.random() < 0.7
+    optional = [key for key in _OPTIONAL_KEYS if draw.random() < 0.6]
+    keys = ["requestId", "routeKey" if http else "resourcePath", "httpMethod", "status", *optional]
+    if draw.random() < 0.7 or "requestTime" not in keys:
+        keys.append("requestTimeEpoch")
+    draw.shuffle(keys)
+    lines: list[str] = []
+    known: list[dict[str, str]] = []
+    at = START_MS
+    for _ in range(requests):
+        at += draw.choice((0, 1, 400, 5000))
+        values = _record(draw, at, http=http)
+        if known and "extendedRequestId" in keys and not http and draw.random() < again:
+            values["requestId"] = draw.choice(known)["requestId"]
+        known.append(values)
+        lines.append(_as_json(draw, {key: values[key] for key in keys}, quoted=quoted))
+    return lines
+
+
+def _record(draw: Random, at: float, *, http: bool) -> dict[str, str]:
+    status = draw.choice(("200",) * 8 + ("404", "429", "500", "502", "504", "-"))
+    took = draw.choice((3, 40, 128, 1999, 2000, 3500, 24_000, 28_990, 29_010, 45_000))
+    failed = status in ("504", "502", "500")
+    request_id = extended_id(draw) if http else uuid(draw)
+    return {
+        "requestId": request_id if draw.random() < 0.97 else "-",
+        "extendedRequestId": request_id if http else extended_id(draw),
+        "requestTimeEpoch": f"{at:.0f}" if draw.random() < 0.95 else draw.choice(("-", f"{at / 1000:.0f}", "soon")),
+        "requestTime": "01/Mar/2026:10:00:00 +0000",
+        "httpMethod": draw.choice(("GET", "POST")),
+        "resourcePath": draw.choice(("/orders/{id}", "/orders", "-")),
+        "routeKey": draw.choice(("GET /orders/{id}", "$default")),
+        "path": draw.choice(("/prod/orders/1", "/prod/orders/2", "-")),
+        "status": status,
+        "responseLatency": draw.choice((f"{took + 5}", f"{took + 5}", "-", "-1", "")),
+        "integrationLatency": draw.choice((f"{took}", f"{took}", "-", f"{took}.5", " 7")),
+        "authorizerLatency": draw.choice(("-", "12", "2100")),
+        "wafLatency": draw.choice(("-", "3")),
+        "integrationStatus": draw.choice(("200", "200", "-", "429", "502") if failed else ("200", "200", "-", "429")),
+        "integration.status": draw.choice(("200", "-", "404", "500")),
+        "integrationRequestId": draw.choice((uuid(draw), uuid(draw).upper(), "-", "none")),
+        "errorMessage": "Endpoint request timed out" if failed else draw.choice(("-",) * 9 + ("Forbidden",)),
+        "errorResponseType": "INTEGRATION_TIMEOUT" if failed else draw.choice(("-",) * 9 + ("THROTTLED",)),
+        "integrationErrorMessage": "Execution failed due to a timeout error" if failed else "-",
+        "ip": "203.0.113.9",
+        "stage": "prod",
+        "apiId": "a1b2c3d4e5",
+        "xrayTraceId": draw.choice(("-", f"Root={_trace_root(draw)}", _trace_root(draw))),
+        "userAgent": draw.choice(("curl/8.5.0", 'Mozilla "x"', "é\t")),
+        "message": draw.choice(("-", "START RequestId: x", "all well")),
+        "endpointType": draw.choice(("REGIONAL", "-")),
+    }
+
+
+def _as_json(draw: Random, values: dict[str, str], *, quoted: bool) -> str:
+    if values.get("errorMessage", "-") != "-" and draw.random() < 0.3:
+        # $context.error.messageString comes with quotes of its own
+        fields = ", ".join(f'"{key}": "{value}"' for key, value in values.items())
+        return (
+            "{" + fields.replace('"Endpoint request', '""Endpoint request').replace('timed out"', 'timed out""') + "}"
+        )
+    given: dict[str, object] = dict(values)
+    if not quoted:
+        given |= {key: int(value) for key, value in values.items() if value.isdigit() and "Id" not in key}
+    return json.dumps(given, ensure_ascii=draw.random() < 0.5)
+
+
+# Lambda streams
+
+
+def lambda_log(draw: Random, invocations: int) -> list[str]:
+    """One stream of a function: every event behind its time."""
+    at = START_MS
+    events: list[Event] = []
+    cold = draw.random() < 0.7
+    runtime = draw.choice((_node_line, _python_line, _plain_line))
+    for _ in range(invocations):
+        at += draw.choice((5, 400, 60_000))
+        found, at, cold = _invocation(draw, at, runtime, cold=cold)
+        events += found
+    return [line for when, text in events for line in f"{iso(when)} {text}".split("\n")]
+
+
+Runtime = Callable[[Random, float, str], str]
+
+
+def _node_line(draw: Random, at: float, request_id: str) -> str:
+    level = draw.choice(("INFO", "INFO", "WARN", "ERROR"))
+    return f"{iso(at)}\t{request_id}\t{level}\t{_said(draw, request_id)}"
+
+
+def _python_line(draw: Random, at: float, request_id: str) -> str:
+    level = draw.choice(("INFO", "INFO", "DEBUG", "WARNING", "ERROR"))
+    return f"[{level}]\t{iso(at)}\t{request_id}\t{_said(draw, request_id)}"
+
+
+def _plain_line(draw: Random, at: float, request_id: str) -> str:
+    return _said(draw, request_id)
+
+
+def _said(draw: Random, request_id: str) -> str:
+    return draw.choice(
+        (
+            "calling https://payments.example.com/charge",
+            "DynamoDB GetItem table=orders",
+            "done in 12 ms",
+            "first line\n  second line",
+            'Traceback (most recent call last):\n  File "/var/task/app.py", line 3, in handler\nValueError: x',
+            '{"level": "INFO", "message": "hello", "requestId": "' + request_id + '"}',
+            '{"a": 1}',
+            "request id " + uuid(draw) + " and " + extended_id(draw),
+            f"trace {_trace_root(draw)}",
+            "Error: something failed",
+            "[NR_EXT] New Relic",
+            "é",
+            "",
+            "END of work",
+            "REPORT RequestId: x",
+            "Task timed out after 3.00 seconds",
+            f"{uuid(draw)} Task timed out after 3.00 seconds",
+            "Billed Duration: 1000 ms",
+        )
+    )
+
+
+def _invocation(draw: Random, at: float, runtime: Runtime, *, cold: bool) -> tuple[list[Event], float, bool]:
+    request_id = uuid(draw)
+    events: list[Event] = []
+    init_ms = 0.0
+    if cold:
+        init_ms = draw.choice((84.1, 180.0, 2600.55))
+        if draw.random() < 0.8:
+            events.append((at, "INIT_START Runtime Version: python:3.12.v1\tRuntime Version ARN: arn:aws:lambda:x"))
+        at += init_ms if draw.random() < 0.9 else 9000.0
+    begun = at
+    events.append((at, f"START RequestId: {request_id} Version: {draw.choice(('$LATEST', '7'))}"))
+    for _ in range(draw.choice((0, 1, 2, 5))):
+        at += draw.choice((0, 1, 40, 1500))
+        events.append((at, runtime(draw, at, request_id)))
+    at += draw.choice((0, 1, 40, 2500))
+    outcome = draw.choices(("well", "timeout", "old timeout", "crash", "cut"), (10, 1, 1, 1, 1))[0]
+    events += _end_of(draw, at, request_id, outcome, at - begun, init_ms)
+    return events, at, outcome in ("timeout", "old timeout", "crash") and draw.random() < 0.8
+
+
+def _end_of(draw: Random, at: float, request_id: str, outcome: str, took: float, init_ms: float) -> list[Event]:
+    if outcome == "cut":
+        return [] if draw.random() < 0.5 else [(at, f"END RequestId: {request_id}")]
+    if outcome in ("timeout", "old timeout"):
+        took = 3000.0
+    init = f"\tInit Duration: {init_ms:.2f} ms" if init_ms and draw.random() < 0.9 else ""
+    status = {"timeout": "\tStatus: timeout", "crash": "\tStatus: error\tError Type: Runtime.ExitError"}.get(
+        outcome, ""
+    )
+    report = (
+        f"REPORT RequestId: {request_id}\tDuration: {took + (1.5 if outcome == 'old timeout' else 0):.2f} ms"
+        f"\tBilled Duration: {int(took) + 1 if outcome == 'well' else 3000} ms\tMemory Size: 128 MB\tMax Memory Used: 71 MB{init}{status}\t"
+    )
+    events = [(at, f"END RequestId: {request_id}"), (at + draw.choice((0, 1)), report)]
+    if draw.random() < 0.3:
+        events[-1] = (
+            events[-1][0],
+            f"{report}\nXRAY TraceId: {_trace_root(draw)}\tSegmentId: 0123456789abcdef\tSampled: true\t",
+        )
+    if outcome == "old timeout":
+        events.append((at + 1, f"{iso(at + 1)} {request_id} Task timed out after 3.00 seconds"))
+    if outcome == "crash":
+        events.insert(0, (at, f"RequestId: {request_id} Error: Runtime exited with error: exit status 1"))
+    return events

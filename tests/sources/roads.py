@@ -93,10 +93,10 @@ def _requests(one: Evidence, other: Evidence, alike: Alike) -> Iterator[object]:
 
 
 def alike_of(alike: Alike) -> Any:
-    """What of an entry has to be equal: not the claim and the marks where lines may have come late."""
-    if alike.every_line and not alike.bad_times:
-        return tuple
-    return lambda entry: (*entry[:2], *entry[3:8])
+    """What of an entry has to be equal: not what lines told that came late, or whose time was damaged."""
+    if alike.bad_times:
+        return lambda entry: (entry[0], *entry[5:8])
+    return tuple if alike.every_line else lambda entry: (*entry[:2], *entry[3:8])
 
 
 def _bare(row: GatewayRequest, alike: Alike) -> bytes:

@@ -13,7 +13,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
 from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant
@@ -24,6 +24,7 @@ from apigw_doctor.sources.survey import Road
 
 SEEDS = st.integers(0, 2**32)
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+STREAM = "aws/lambda/orders-fn/2026/03/01/[$LATEST]0123456789abcdef0123456789abcdef.log"
 NAMES = ("API-Gateway-Execution-Logs_a1b2c3d4e5/prod/000000.log", "execution.log")
 
 
@@ -83,3 +84,46 @@ def test_files_of_windows_take_the_fast_road_too(front: bytes, end: bytes, tmp_p
     data = front + end.join(line.encode() for line in lines) + end
     assert surveyed(tmp_path / "execution.log", data).road is Road.EXECUTION
     assert not found(data, "execution.log")
+
+
+@given(SEEDS)
+@MANY
+def test_damaged_access_logs(seed: int) -> None:
+    """Records with any set of keys, some broken by quotes in their values."""
+    draw = Random(seed)
+    lines = logs.access_log(draw, draw.choice((2, 10, 40)), 0.0)
+    clean = "".join(f"{line}\n" for line in lines).encode()
+    data = logs.damaged(draw, lines, doubled=False)
+    # After a colon the tolerant reader takes the next record for the value.
+    assume(not any(line.rstrip().endswith(b":") for line in data.split(b"\n")))
+    assert not found(data, "access.log", clean=clean)
+
+
+@given(SEEDS)
+@MANY
+def test_access_logs_in_parts(seed: int) -> None:
+    """Also with requests that share a plain id."""
+    draw = Random(seed)
+    lines = logs.access_log(draw, draw.choice((2, 10, 40)), draw.choice((0.0, 0.2)))
+    pieces = Pieces(1, draw.choice((600, 3000, 20_000)), draw.choice((1, 1000, 5000, 1 << 20)))
+    assert not found("".join(f"{line}\n" for line in lines).encode(), "access.log", pieces)
+
+
+@given(SEEDS)
+@MANY
+def test_damaged_lambda_logs(seed: int) -> None:
+    """Streams with inits, timeouts of both formats, restarts, values over several lines."""
+    draw = Random(seed)
+    lines = logs.lambda_log(draw, draw.choice((1, 4, 12)))
+    clean = "".join(f"{line}\n" for line in lines).encode()
+    assert not found(logs.damaged(draw, lines), STREAM, clean=clean)
+
+
+@given(SEEDS)
+@MANY
+def test_lambda_logs_in_blocks(seed: int) -> None:
+    """A stream is always read as a whole."""
+    draw = Random(seed)
+    lines = logs.lambda_log(draw, draw.choice((1, 4, 12)))
+    pieces = Pieces(1, 10**9, draw.choice((1, 1000, 5000)))
+    assert not found("".join(f"{line}\n" for line in lines).encode(), STREAM, pieces)

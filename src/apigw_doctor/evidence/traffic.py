@@ -201,10 +201,10 @@ def _each_once(traffic: Traffic, *, by_both: bool) -> Traffic:
     keys = list(_keys(traffic, by_both=by_both))
     if len(set(keys)) == len(keys):
         return traffic
-    known: dict[tuple[int, float | None], int] = {}
+    known: dict[tuple[int, int, float | None], int] = {}
     keep, marks = bytearray(), traffic.marks[:]
-    for number, (key, at) in enumerate(zip(keys, traffic.arrived_at, strict=True)):
-        first = known.setdefault((key, at if at == at else None), number)
+    for number, (key, extended, at) in enumerate(zip(keys, traffic.extended, traffic.arrived_at, strict=True)):
+        first = known.setdefault((key, extended, at if at == at else None), number)
         keep.append(first == number)
         marks[first] |= marks[number]
     found = traffic.chosen(keep)

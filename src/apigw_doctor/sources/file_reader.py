@@ -12,8 +12,8 @@ from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, Unread
 from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.model.ids import api_from_group, function_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
-from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.blocks import Watch
+from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.execution_log import Passing
 from apigw_doctor.sources.payload import Message, Payloads, Read
@@ -82,12 +82,16 @@ class FileReader:
         self._payloads = self._payloads.passing(passing)
         return passing
 
-    def restart(self) -> None:
-        """Go on as if nothing had been read yet."""
+    def look_ahead(self, head: str) -> None:
+        """See from the first lines how far times without a zone are from UTC."""
+        self._zone_ms = zone_offset_ms(head.splitlines()[:400])
+
+    def restart(self, kind: str = "") -> None:
+        """Go on as if nothing had been read yet, or only one line of this kind."""
         if self._block is not None:
             self._give_up_block()
         self._table, self._half_line, self._time_above = None, None, None
-        self._last, self._last_prefixed, self._pasted_before = Read(""), False, ""
+        self._last, self._last_prefixed, self._pasted_before = Read(kind), False, ""
         self._lambda_stream = (None, None)
 
     def api_and_stage(self) -> tuple[str | None, str | None]:
@@ -162,7 +166,7 @@ class FileReader:
         head = head_text(self._source)
         if _YAML_START.search(head) and not head.lstrip().startswith("{") and self._read_yaml():
             return True
-        self._zone_ms = zone_offset_ms(head.splitlines()[:400])
+        self.look_ahead(head)
         lines, size = 0, 0
         for item in read_lines(self._source, watch=watch):
             if isinstance(item, Line):

@@ -48,6 +48,7 @@ from apigw_doctor.sources.lambda_words import (
 _MORE_FIELDS = re.compile(r"\b(?:Duration|Memory Size|Max Memory Used|Status|Error Type): |^\s*(?:ms|MB)\s")
 
 
+_CUT = re.compile(r"Task timed out after (\d{1,9}(?:\.\d{1,9})?) seconds")
 _SLS = re.compile(r"START|END Duration: ([\d.]+) ms(?: \(init: ([\d.]+) ms\))? Memory Used: (\d+) MB")
 
 
@@ -80,7 +81,7 @@ class LambdaLog:
 
         With `strict` it must be the only one that is open.
         """
-        if "Task timed out after" in message and (cut := re.search(r"Task timed out after (\d{1,9}(?:\.\d{1,9})?) seconds", message)):
+        if "Task timed out after" in message and (cut := _CUT.search(message)):
             running = self.invocations.stream(where).open
             if len(running) == 1:
                 self.invocations.mark_timeout(
@@ -136,6 +137,22 @@ class LambdaLog:
         for stream in self.invocations.streams.values():
             settle(stream, self.invocations.facts, self._events.functions)
         return [invocation_row(request_id, facts) for request_id, facts in self.invocations.facts.items()]
+
+    def tells_of_one(self) -> bool:
+        """All lines are of one invocation whose START was among them, or of none."""
+        facts, streams = self.invocations.facts, self.invocations.streams
+        ids = {request_id for stream in streams.values() for request_id in stream.ids}
+        if len(streams) > 1 or len(ids) > 1 or ids != facts.keys():
+            return False
+        return all(known.get("saw_start") for known in facts.values())
+
+    def is_running(self) -> bool:
+        """The end of an invocation is missing."""
+        return any(stream.open for stream in self.invocations.streams.values())
+
+    def extensions(self) -> list[str]:
+        """Names of the extensions that were met."""
+        return [name for stream in self.invocations.streams.values() for name in stream.extensions]
 
     def _short_form(self, match: re.Match[str], message: str, where: Where) -> bool:
         """`START` and `END Duration: ...` without an id, as `sls logs` (v3) prints them: the line number serves."""

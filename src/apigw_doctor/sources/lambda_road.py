@@ -15,7 +15,7 @@ from apigw_doctor.evidence.traffic import id64
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_log import LambdaLog
-from apigw_doctor.sources.lambda_words import ANY_ID
+from apigw_doctor.sources.lambda_words import ANY_ID, CRASH
 from apigw_doctor.sources.layout import Layout, Moments
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.reading import lines_of
@@ -40,23 +40,27 @@ class _Stream(msgspec.Struct):
     position: int = 0
     beginning_seen: bool = False
     previous_ended_at: float | None = None
-    last_start_at: float | None = None
-    disordered: bool = False
+    last_start_at: float = 0.0
+    #: lines speak of other invocations than the one that they stand with
+    entangled: bool = False
+    extensions: list[str] = []
+    #: the end of the last invocation was not seen, or the invocation of the last lines
+    running: bool = False
 
 
 class LambdaRoad:
     """Reads the files of one stream after the other."""
 
-    def __init__(self, crowd: Crowd, wanted: WantedInvocations) -> None:
-        self._crowd = crowd
+    def __init__(self, wanted: WantedInvocations) -> None:
         self._wanted = wanted
-        self._calls_read: dict[int, int] = {}
+        self._calls_read: dict[str | None, int] = {}
         #: rows of the invocations that are not in the crowd
         self.rows: list[LambdaInvocation] = []
         self._moments: dict[int, Moments] = {}
 
-    def begin(self, layout: LambdaLayout, reader: FileReader, payloads: Payloads) -> None:
-        """A new stream."""
+    def begin(self, layout: LambdaLayout, reader: FileReader, payloads: Payloads, crowd: Crowd) -> None:
+        """A new stream, whose ordinary invocations go into `crowd`."""
+        self._crowd = crowd
         self._stream = _Stream(layout)
         self._reader, self._payloads = reader, payloads
         self._number = self._crowd.number(layout.function)
@@ -76,7 +80,7 @@ class LambdaRoad:
         for at, line in enumerate(lines, number):
             kind = line[column:width]
             if kind == b"START" or kind == b"INIT_":
-                if self._started:
+                if self._started or self._reported:
                     self._close()
                     unit = self._unit
                 if kind == b"START":
@@ -85,7 +89,7 @@ class LambdaRoad:
             elif self._reported and not self._belongs(line):
                 self._close()
                 unit = self._unit
-            if kind == b"REPOR":
+            if kind == b"REPOR" and (not self._started or self._request_id in line):
                 self._reported = True
             unit.append((at, line))
         return number + len(lines)
@@ -95,14 +99,17 @@ class LambdaRoad:
         return line.startswith(b"XRAY ") or self._request_id in line or b"imed out" in line or self._at(line) is None
 
     def finish(self) -> bool:
-        """The stream has ended; False when its lines were not in order, so that it has to be read otherwise."""
+        """The stream has ended; False when its invocations cannot be told apart, so that it has to be read otherwise."""
         if self._unit:
             self._close()
-        return not self._stream.disordered
+        names = tuple(dict.fromkeys(self._stream.extensions))
+        self.rows = [msgspec.structs.replace(row, extensions=names) for row in self.rows] if names else self.rows
+        return not self._stream.entangled
 
     def _close(self) -> None:
         """An invocation has ended."""
         unit, started = self._unit, self._started
+        self._stream.entangled |= self._stream.running
         self._unit, self._started, self._reported = [], False, False
         if not (started and self._entered([line for _, line in unit])):
             self._replay(unit)
@@ -133,7 +140,7 @@ class LambdaRoad:
         begun_at = started_at - init_ms
         if first:
             init_at = of(lines[0])
-            if init_at is None or init_at > started_at:
+            if init_at is None or init_at > started_at or init_at <= self._stream.last_start_at + _LATE_MS:
                 return False
             if started_at - init_at <= init_ms + _INIT_LEEWAY_MS:
                 begun_at = init_at
@@ -170,31 +177,40 @@ class LambdaRoad:
             calls_told(told, list(zip(times, map(decoded, texts), strict=True)), ended_at)
 
     def _with_calls(self) -> bool:
-        count = self._calls_read[self._number] = self._calls_read.get(self._number, 0) + 1
+        function = self._stream.layout.function
+        count = self._calls_read[function] = self._calls_read.get(function, 0) + 1
         return count <= _ALL_CALLS or count % _ONE_IN == 0
 
     def _next(self, started_at: float, ended_at: float | None, *, begins: bool) -> bool | None:
         """One more invocation of the stream: whether it is the first, where its beginning was seen."""
         stream = self._stream
-        if stream.last_start_at is not None and started_at < stream.last_start_at:
-            stream.disordered = True
+        if started_at <= stream.last_start_at:
+            stream.entangled = True
         if stream.position == 0:
             stream.beginning_seen = begins
         is_first = None if stream.position == 0 and not begins else stream.position == 0
         stream.position += 1
         stream.last_start_at = started_at
-        stream.previous_ended_at = ended_at if ended_at is not None else stream.previous_ended_at
+        stream.previous_ended_at = ended_at
         return is_first
 
     def _replay(self, unit: list[tuple[int, bytes]]) -> None:
         """Read an invocation line by line."""
-        for row in self._read(unit):
+        log = self._read(unit)
+        rows = log.rows()
+        stream = self._stream
+        stream.extensions += log.extensions()
+        if stream.running or not (log.tells_of_one() and self._begins_alone([line for _, line in unit])):
+            stream.entangled = True  # it will be read again
+        stream.running = log.is_running() or not rows  # an init without its invocation yet
+        for row in rows:
             started_at = row.started_at if row.started_at is not None else row.begun_at
-            stream = self._stream
             position, previous = stream.position, stream.previous_ended_at
             begins = row.first_in_stream is not None
             is_first = self._next(
-                started_at if started_at is not None else stream.last_start_at or 0.0, row.finished_at, begins=begins
+                started_at if started_at is not None else stream.last_start_at,
+                row.ended_at if row.ended_at is not None else row.reported_at,
+                begins=begins,
             )
             placed = msgspec.structs.replace(
                 row,
@@ -202,27 +218,30 @@ class LambdaRoad:
                 position=None if is_first is None else position,
                 previous_ended_at=previous,
             )
-            if inconspicuous(placed) and not self._row_asked_for(placed):
+            if inconspicuous(placed) and not self._wanted.asks_for_row(placed):
                 note(self._crowd, placed, with_calls=self._with_calls())
             else:
                 self.rows.append(placed)
 
-    def _read(self, unit: list[tuple[int, bytes]]) -> list[LambdaInvocation]:
-        self._reader.restart()
+    def _begins_alone(self, lines: list[bytes]) -> bool:
+        """What stands before the invocation's first line says nothing of the one before, and nothing of a crash."""
+        until = (self._stream.previous_ended_at or 0.0) + _LATE_MS
+        for line in lines:
+            at = self._at(line)
+            if line.startswith(_START, self._column):
+                return True
+            if line.startswith(_INIT, self._column):
+                return at is not None and at > self._stream.last_start_at + _LATE_MS
+            if at is None or at <= until or CRASH.search(decoded(line[self._column :])) is not None:
+                return False
+        return True
+
+    def _read(self, unit: list[tuple[int, bytes]]) -> LambdaLog:
+        self._reader.restart("lambda-log" if self._stream.position else "")
         log = self._payloads.lambdas = LambdaLog()
         for number, line in unit:
             self._reader.odd_line(number, line)
-        return log.rows()
-
-    def _row_asked_for(self, row: LambdaInvocation) -> bool:
-        wanted = self._wanted
-        if id64(row.request_id.lower()) in wanted.idents:
-            return True
-        if row.trace_id is not None and id64(row.trace_id) in wanted.idents:
-            return True
-        if not wanted.logged.isdisjoint(row.logged_ids):
-            return True
-        return wanted.asks_for(row.function, row.begun_at, row.finished_at, traced=row.trace_id is not None)
+        return log
 
 
 def _in_trouble(text: bytes) -> bool:
@@ -265,6 +284,8 @@ def _texts(lines: list[bytes], column: int, request_id: bytes) -> list[bytes] | 
 #: Beginnings of texts that may be documents, or are blank.
 _NOT_PLAIN = frozenset((b"", b"{", b"[", b"(", b" ", b"\t"))
 _INIT_LEEWAY_MS = 2000.0
+#: An invocation has lines up to so long behind its end.
+_LATE_MS = 5.0
 #: The beginning of a UUID, or the end of an extended request id.
 _ID_LIKE = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[\w+/-]{10}=")
 _LEVELS_PYTHON = frozenset((b"[DEBUG]", b"[INFO]", b"[WARNING]"))

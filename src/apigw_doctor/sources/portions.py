@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from apigw_doctor.attribution.inconspicuous import inconspicuous, note
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
 from apigw_doctor.evidence.traffic import Traffic
@@ -22,7 +23,7 @@ from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_road import LambdaRoad
 from apigw_doctor.sources.layout import Layout
 from apigw_doctor.sources.payload import Payloads
-from apigw_doctor.sources.reading import BLOCK_BYTES, BOM, Cut, Input, TooLong, read_blocks
+from apigw_doctor.sources.reading import BLOCK_BYTES, BOM, Cut, Input, TooLong, head_text, lines_of, read_blocks
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.survey import Road, Surveyed
@@ -130,15 +131,18 @@ def _parts(one: Surveyed, part_bytes: int) -> Iterator[Stretch]:
 def read_portion(assignment: Assignment, shared: Shared) -> Portion:
     """Read one assignment."""
     portion = Portion([], Traffic(), Spool(shared.folder / f"slow-{assignment.number}"), Evidence(), Crowd(), [])
-    lambda_road = LambdaRoad(portion.crowd, shared.invocations)
+    lambda_road = LambdaRoad(shared.invocations)
     for portion.spool.stretch, stretch in enumerate(assignment.stretches):
         payloads = Payloads(shared.formats)
         read = StretchRead(stretch.surveyed.source)
-        if isinstance(stretch.surveyed.layout, EventLayout):
-            reader: FileReader = _read_events(stretch, stretch.surveyed.layout, payloads, portion, shared, read)
+        reader: FileReader
+        if isinstance(stretch.surveyed.layout, LambdaLayout):
+            payloads, reader = _read_stream(stretch, stretch.surveyed.layout, lambda_road, portion, shared, read)
+        elif isinstance(stretch.surveyed.layout, EventLayout):
+            reader = _read_events(stretch, stretch.surveyed.layout, payloads, portion, shared, read)
         else:
             reader = FileReader(stretch.surveyed.source, payloads)
-            road = _road(stretch, reader, payloads, portion, shared, lambda_road)
+            road = _road(stretch, reader, payloads, portion, shared)
             _follow(road, _items(road, stretch, shared.block_bytes), read)
         reader.end()
         read.kinds, read.unread = reader.counted()
@@ -149,8 +153,6 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
         else:
             read.kinds.add("lambda-log")
             read.facts = payloads.requests.parts()
-            portion.rows.extend(lambda_road.rows)
-            lambda_road.rows.clear()
         _join(portion.evidence, payloads.evidence)
         portion.stretches.append(read)
     portion.spool.close()
@@ -163,8 +165,7 @@ def _road(
     payloads: Payloads,
     portion: Portion,
     shared: Shared,
-    lambda_road: LambdaRoad,
-) -> ExecutionRoad | AccessRoad | LambdaRoad:
+) -> ExecutionRoad | AccessRoad:
     match stretch.surveyed.layout:
         case Layout() as layout:
             cut_before = stretch.start > 0
@@ -173,10 +174,51 @@ def _road(
             return AccessRoad(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
         case AccessLayout() as layout:
             return WrappedAccess(layout, reader, payloads.access, portion.traffic, shared.wanted, portion.spool)
-        case LambdaLayout() as layout:
-            lambda_road.begin(layout, reader, payloads)
-            return lambda_road
     raise TypeError(stretch.surveyed.layout)
+
+
+class _LineByLine:
+    """Reads blocks of any input as the tolerant reader does."""
+
+    def __init__(self, reader: FileReader) -> None:
+        self._reader = reader
+
+    def feed(self, block: bytes, number: int) -> int:
+        """Read a block whose first line has this number; the number after its last."""
+        lines = lines_of(block)
+        for at, line in enumerate(lines, number):
+            self._reader.odd_line(at, line)
+        return number + len(lines)
+
+    def finish(self) -> None:
+        """Nothing waits."""
+
+
+def _read_stream(
+    stretch: Stretch, layout: LambdaLayout, road: LambdaRoad, portion: Portion, shared: Shared, read: StretchRead
+) -> tuple[Payloads, FileReader]:
+    """Read the log of one stream; line by line where its invocations cannot be told apart."""
+    source, crowd, payloads = stretch.surveyed.source, Crowd(), Payloads(shared.formats)
+    reader = FileReader(source, payloads)
+    road.begin(layout, reader, payloads, crowd)
+    _follow(road, _items(road, stretch, shared.block_bytes), read)
+    rows, road.rows = road.rows, []
+    if read.unfit:
+        crowd, payloads = Crowd(), Payloads(shared.formats)
+        reader = FileReader(source, payloads)
+        reader.look_ahead(head_text(source))
+        again = StretchRead(source)
+        _follow(line_by_line := _LineByLine(reader), _items(line_by_line, stretch, shared.block_bytes), again)
+        rows = []
+        for row in payloads.lambdas.rows():
+            if inconspicuous(row) and not shared.invocations.asks_for_row(row):
+                note(crowd, row, with_calls=True)
+            else:
+                rows.append(row)
+        read.unfit = False
+    portion.rows.extend(rows)
+    portion.crowd.extend(crowd)
+    return payloads, reader
 
 
 def _read_events(
@@ -187,7 +229,9 @@ def _read_events(
     reader.alone = layout.shape.kind == "lines"
     traffic, wanted, spool = portion.traffic, shared.wanted, portion.spool
     if layout.access is not None:
-        road: ExecutionEvents | AccessEvents = AccessEvents(layout.access, reader, payloads.access, traffic, wanted, spool)
+        road: ExecutionEvents | AccessEvents = AccessEvents(
+            layout.access, reader, payloads.access, traffic, wanted, spool
+        )
     else:
         road = ExecutionEvents(reader, traffic, wanted, spool, cut_before=stretch.start > 0)
     pieces = EventPieces(stretch.surveyed.source, layout, shared.block_bytes)
@@ -205,7 +249,9 @@ def _read_events(
 
 
 def _follow(
-    road: ExecutionRoad | AccessRoad | LambdaRoad, items: Iterator[bytes | TooLong | Cut], read: StretchRead
+    road: ExecutionRoad | AccessRoad | LambdaRoad | _LineByLine,
+    items: Iterator[bytes | TooLong | Cut],
+    read: StretchRead,
 ) -> None:
     number = 1
     try:
@@ -224,7 +270,7 @@ def _follow(
 
 
 def _items(
-    road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, block_bytes: int
+    road: ExecutionRoad | AccessRoad | LambdaRoad | _LineByLine, stretch: Stretch, block_bytes: int
 ) -> Iterator[bytes | TooLong | Cut]:
     """The blocks of a stretch, without the mark that tells UTF-8."""
     first = stretch.start == 0
@@ -234,7 +280,7 @@ def _items(
 
 
 def _blocks(
-    road: ExecutionRoad | AccessRoad | LambdaRoad, stretch: Stretch, block_bytes: int
+    road: ExecutionRoad | AccessRoad | LambdaRoad | _LineByLine, stretch: Stretch, block_bytes: int
 ) -> Iterator[bytes | TooLong | Cut]:
     """The blocks of a stretch. Lines that go on with a value belong to the stretch in which the value began."""
     source, end = stretch.surveyed.source, stretch.end

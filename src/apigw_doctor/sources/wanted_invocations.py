@@ -8,7 +8,7 @@ from apigw_doctor.attribution.clocks import clocks_of, kind_of
 from apigw_doctor.attribution.effective_limit import EffectiveLimits
 from apigw_doctor.attribution.joins import begin_bounds, end_bounds
 from apigw_doctor.attribution.timeline import Clocks
-from apigw_doctor.evidence.tables import Evidence, GatewayRequest
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation
 from apigw_doctor.evidence.traffic import id64
 
 
@@ -56,6 +56,16 @@ class WantedInvocations:
             if begun and _fits(window, function, finished_at):
                 return True
         return False
+
+    def asks_for_row(self, row: LambdaInvocation) -> bool:
+        """A request may be tied to this invocation, by any way of joining."""
+        if id64(row.request_id.lower()) in self.idents:
+            return True
+        if row.trace_id is not None and id64(row.trace_id) in self.idents:
+            return True
+        if not self.logged.isdisjoint(row.logged_ids):
+            return True
+        return self.asks_for(row.function, row.begun_at, row.finished_at, traced=row.trace_id is not None)
 
 
 def asked_of(evidence: Evidence) -> WantedInvocations:
