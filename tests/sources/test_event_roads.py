@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from apigw_doctor.attribution.unremarkable import unremarkable
 from apigw_doctor.evidence.tables import Evidence
 from apigw_doctor.evidence.traffic import id64
+from apigw_doctor.model.times import iso
 from apigw_doctor.sources import event_pieces
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.survey import Road
@@ -213,7 +214,8 @@ def test_files_read_in_parts_tell_the_same_of_every_request(seed: int) -> None:
 
 def _essence(evidence: Evidence) -> tuple[list[tuple[object, ...]], list[tuple[object, ...]]]:
     """Failures with their words; of all other requests which they were, when, and how they ended."""
-    failed, others = [], []
+    failed: list[tuple[object, ...]] = []
+    others: list[tuple[object, ...]] = []
     for row in evidence.requests:
         if unremarkable(row):
             others.append((id64(row.request_id or ""), row.arrived_at, row.completed_at, row.status))
@@ -273,3 +275,80 @@ def test_containers_of_access_records_take_the_fast_road(container: Callable[...
         draw = Random(seed)
         data = container(draw, access_events(draw, 12))
         assert surveyed(tmp_path / "events.json", data).road is Road.ACCESS
+
+
+def invocation(draw: Random, at: float, *, first: bool) -> list[tuple[float, str]]:
+    """The events of one invocation: well or not, with what functions, runtimes and extensions write."""
+    name = logs.uuid(draw)
+    found: list[tuple[float, str]] = []
+    init = draw.random() < 0.8 and first
+    if init:
+        found.append((at, "INIT_START Runtime Version: python:3.13.v21\tRuntime Version ARN: arn:aws:lambda:x"))
+        at += draw.choice((90, 400, 5000))
+    found.append((at, f"START RequestId: {name} Version: $LATEST"))
+    started = at
+    for _ in range(draw.choice((0, 1, 2, 4))):
+        at += draw.choice((1, 5, 300))
+        shown = f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%dT%H:%M:%S}.{int(at) % 1000:03d}Z"
+        texts = (
+            f"[INFO]\t{shown}\t{name}\tPOST https://psp.example.com/v1/charge",
+            f"[INFO]\t{shown}\t{name}\tReceived GET /orders",
+            f"{shown}\t{name}\tINFO\tSELECT 1",
+            f"[INFO]\t{shown}\t{name}\tReceived GET /orders",
+            f"[ERROR]\t{shown}\t{name}\tsomething failed",
+            f"[INFO]\t{shown}\t{name}\tfirst\nsecond",
+            "a bare line",
+            json.dumps({"level": "INFO", "message": "hello", "timestamp": shown, "requestId": name}),
+            json.dumps({"level": "ERROR", "message": "hello", "timestamp": shown}),
+            "[ERROR] ValueError: boom\nTraceback (most recent call last):\n  File x",
+        )
+        found.append((at, draw.choices(texts, (9, 9, 9, 9, 1, 1, 1, 1, 1, 1))[0]))
+    at += draw.choice((1, 40, 2900))
+    took = at - started
+    if draw.random() < 0.08:
+        found.append((at, f"{iso(at)} {name} Task timed out after 3.00 seconds\n"))
+    trace = f"\nXRAY TraceId: 1-69a40e21-{'0' * 24}\tSegmentId: 0123456789abcdef\tSampled: true\t\n"
+    report = (
+        f"REPORT RequestId: {name}\tDuration: {took:.2f} ms\tBilled Duration: {int(took) + 1} ms\tMemory Size: 128 MB"
+        f"\tMax Memory Used: 71 MB\t{'Init Duration: 84.10 ms' if init else ''}{draw.choice(('', '', trace))}"
+    )
+    return [*found, (at, f"END RequestId: {name}"), (at, report)]
+
+
+def lambda_events(draw: Random, invocations: int) -> list[Event]:
+    """Several streams of one function, in turn."""
+    found: list[Event] = []
+    for number in range(draw.choice((1, 1, 3))):
+        at = logs.START_MS + number
+        stream = f"2026/03/01/[$LATEST]{number:032x}"
+        for position in range(invocations // 3 + 1):
+            course = invocation(draw, at, first=position == 0)
+            found += [
+                {"at": float(int(when)), "message": text, "stream": stream, "group": "/aws/lambda/orders-fn"}
+                for when, text in course
+            ]
+            at = course[-1][0] + draw.choice((3, 20, 900, 60_000))
+    found.sort(key=lambda event: event["at"])
+    return found
+
+
+NAMES = ("aws/lambda/orders-fn/2026-03-01-[$LATEST]0123456789abcdef0123456789abcdef/000000.json", "events.json")
+
+
+@given(st.integers(0, 1 << 32))
+@MANY
+def test_lambda_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
+    """In every container, streams in turn, after accidents."""
+    draw = Random(seed)
+    events = lambda_events(draw, draw.choice((3, 12, 40)))
+    events = events if draw.random() < 0.5 else disturbed(draw, events)
+    assert differing(draw.choice(CONTAINERS)(draw, events), draw.choice(NAMES), draw) == []
+
+
+@pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.__name__)
+def test_containers_of_lambda_events_take_the_fast_road(container: Callable[..., bytes], tmp_path: Path) -> None:
+    """Where function and stream are known."""
+    for seed in range(8):
+        draw = Random(seed)
+        data = container(draw, lambda_events(draw, 12))
+        assert surveyed(tmp_path / NAMES[0], data).road is Road.LAMBDA

@@ -13,14 +13,23 @@ from typing import Literal
 
 import msgspec
 
+from apigw_doctor.model.ids import function_from_group
 from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
 from apigw_doctor.sources.event_blocks import EventBlock, Shape, recognise, split
+from apigw_doctor.sources.lambda_layout import STREAM_IN_PATH
 from apigw_doctor.sources.layout import KEY
 
 _MOST_EVENTS = 400
 _LEAST_SHARE = 0.5
 _KEY = re.compile(KEY.pattern.decode())
 _LAMBDA_LINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START ")
+
+
+def _is_known(group: str | None, stream: str | None, name: str) -> bool:
+    """Of which function and stream of Lambda an event is."""
+    path = name.replace("\\", "/")
+    function = function_from_group(path) or (function_from_group(group) if group else None)
+    return function is not None and (stream is not None or STREAM_IN_PATH.search(path) is not None)
 
 
 class EventLayout(msgspec.Struct, frozen=True):
@@ -42,17 +51,16 @@ def event_layout_of(head: bytes, name: str) -> EventLayout | None:
     shape = recognise(head)
     if shape is None:
         return None
-    messages: list[str] = []
-    for item in split(shape, [head]):
-        if isinstance(item, EventBlock):
-            messages.extend(item.messages)
-    messages = messages[:_MOST_EVENTS]
+    batches = [item for item in split(shape, [head]) if isinstance(item, EventBlock)]
+    messages = [message for batch in batches for message in batch.messages][:_MOST_EVENTS]
     events = sum(_KEY.match(message) is not None for message in messages)
     others = any(_LAMBDA_LINE.match(message) for message in messages)
     if events and events >= _LEAST_SHARE * len(messages) and not others:
         return EventLayout(shape, "execution")
     if others or events:
-        return None
+        places = {place for batch in batches for place in zip(batch.groups, batch.streams, strict=True)}
+        known = all(_is_known(group, stream, name) for group, stream in places)
+        return EventLayout(shape, "lambda") if known and not events else None
     access = access_layout_of("".join(f"{text}\n" for text in messages if "\n" not in text).encode("utf-8", "replace"))
     if access is not None:
         return EventLayout(shape, "access", access)

@@ -2,13 +2,16 @@
 
 import msgspec
 
-from apigw_doctor.model.ids import api_from_group
+from apigw_doctor.model.ids import api_from_group, function_from_group
 from apigw_doctor.sources.documents import Wrapped
 from apigw_doctor.sources.event_shapes import EventBlock, Odd
 from apigw_doctor.sources.execution_log import Passing
 from apigw_doctor.sources.file_reader import FileReader
-from apigw_doctor.sources.payload import Read
+from apigw_doctor.sources.lambda_layout import LambdaLayout
+from apigw_doctor.sources.lambda_words import Where
+from apigw_doctor.sources.payload import Message, Read
 from apigw_doctor.sources.spool import Label
+from apigw_doctor.sources.stamps import WIDTH
 
 _MARK = b"\0event\0"
 _UNKNOWN_ENTRY = "an entry of a document that holds nothing known"
@@ -81,13 +84,17 @@ class EventReader(FileReader):
 
     def odd(self, item: Odd) -> None:
         """Read a stretch of the container that is no event."""
-        if item.after:
-            self._last = Read(self._last.kind)  # nothing goes on inside of a document
-        before = self._unread.pop(_UNKNOWN_DOCUMENT, [])
         for number, text in item.lines():
-            self._line(number, text)
+            self.odd_text(number, text, inside=bool(item.after))
+
+    def odd_text(self, number: int, text: str, *, inside: bool) -> None:
+        """Read a line that is no event; `inside` when it is an element of a document."""
+        if inside:
+            self._last = Read(self._last.kind)  # nothing goes on there
+        before = self._unread.pop(_UNKNOWN_DOCUMENT, [])
+        self._line(number, text)
         counted = self._unread.pop(_UNKNOWN_DOCUMENT, [])
-        if item.after and counted:  # it is an element of a document that holds others
+        if inside and counted:  # it is an element of a document that holds others
             self._unread.setdefault(_UNKNOWN_ENTRY, []).extend(counted)
             counted = []
         if before or counted:
@@ -104,9 +111,23 @@ class EventReader(FileReader):
         self._payloads.execution.line(text, at=at, origin=origin, group=group or self._group)
         self._kinds.add("execution-log")
 
-    def name(self) -> str:
-        """The input's name."""
-        return self._source.name
+    def stream_of(self, group: str | None, stream: str | None) -> LambdaLayout | None:
+        """The stream of an event that its container says so much of; None when it or its function is not known."""
+        function = self._function or (function_from_group(group) if group else None)
+        name = stream or self._stream
+        return LambdaLayout(WIDTH, function, name) if function and name else None
+
+    def where_of(self, group: str | None, stream: str | None) -> Where:
+        """Where events of a stream stand."""
+        message = Message(
+            text="",
+            origin="",
+            file=self._source.name,
+            group=group or self._group,
+            stream=stream or self._stream,
+            function=self._function,
+        )
+        return message.where()
 
     def api_of(self, group: str | None) -> tuple[str | None, str | None]:
         """What a log group, or else the input's name, tells of the API."""

@@ -5,6 +5,8 @@ nobody asks for is reduced to its times; every other one is given to `LambdaLog`
 """
 
 import re
+from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -53,7 +55,7 @@ class LambdaRoad:
 
     def __init__(self, wanted: WantedInvocations) -> None:
         self._wanted = wanted
-        self._calls_read: dict[str | None, int] = {}
+        self.calls_read: dict[str | None, int] = {}
         #: rows of the invocations that are not in the crowd
         self.rows: list[LambdaInvocation] = []
         self._moments: dict[int, Moments] = {}
@@ -75,9 +77,14 @@ class LambdaRoad:
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
         lines = lines_of(block)
+        self.feed_lines(enumerate(lines, number))
+        return number + len(lines)
+
+    def feed_lines(self, numbered: Iterable[tuple[Any, bytes]]) -> None:
+        """Read lines, each with its number, or whatever tells where it stood."""
         column, width = self._column, self._column + 5
         unit = self._unit
-        for at, line in enumerate(lines, number):
+        for at, line in numbered:
             kind = line[column:width]
             if kind == b"START" or kind == b"INIT_":
                 if self._started or self._reported:
@@ -92,7 +99,6 @@ class LambdaRoad:
             if kind == b"REPOR" and (not self._started or self._request_id in line):
                 self._reported = True
             unit.append((at, line))
-        return number + len(lines)
 
     def _belongs(self, line: bytes) -> bool:
         """A line behind REPORT still speaks of that invocation."""
@@ -178,7 +184,7 @@ class LambdaRoad:
 
     def _with_calls(self) -> bool:
         function = self._stream.layout.function
-        count = self._calls_read[function] = self._calls_read.get(function, 0) + 1
+        count = self.calls_read[function] = self.calls_read.get(function, 0) + 1
         return count <= _ALL_CALLS or count % _ONE_IN == 0
 
     def _next(self, started_at: float, ended_at: float | None, *, begins: bool) -> bool | None:

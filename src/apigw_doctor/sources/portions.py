@@ -19,6 +19,7 @@ from apigw_doctor.sources.event_shapes import EventBlock
 from apigw_doctor.sources.execution_events import ExecutionEvents
 from apigw_doctor.sources.execution_road import ExecutionRoad
 from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.lambda_containers import LambdaContainer
 from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_road import LambdaRoad
 from apigw_doctor.sources.layout import Layout
@@ -139,7 +140,9 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
         if isinstance(stretch.surveyed.layout, LambdaLayout):
             payloads, reader = _read_stream(stretch, stretch.surveyed.layout, lambda_road, portion, shared, read)
         elif isinstance(stretch.surveyed.layout, EventLayout):
-            reader = _read_events(stretch, stretch.surveyed.layout, payloads, portion, shared, read)
+            reader = _read_events(
+                stretch, stretch.surveyed.layout, payloads, portion, shared, read, lambda_road.calls_read
+            )
         else:
             reader = FileReader(stretch.surveyed.source, payloads)
             road = _road(stretch, reader, payloads, portion, shared)
@@ -222,16 +225,24 @@ def _read_stream(
 
 
 def _read_events(
-    stretch: Stretch, layout: EventLayout, payloads: Payloads, portion: Portion, shared: Shared, read: StretchRead
+    stretch: Stretch,
+    layout: EventLayout,
+    payloads: Payloads,
+    portion: Portion,
+    shared: Shared,
+    read: StretchRead,
+    calls_read: dict[str | None, int],
 ) -> EventReader:
     """Read a container, or a part of one."""
     reader = EventReader(stretch.surveyed.source, payloads)
     reader.alone = layout.shape.kind == "lines"
     traffic, wanted, spool = portion.traffic, shared.wanted, portion.spool
+    crowd = Crowd()
+    road: ExecutionEvents | AccessEvents | LambdaContainer
     if layout.access is not None:
-        road: ExecutionEvents | AccessEvents = AccessEvents(
-            layout.access, reader, payloads.access, traffic, wanted, spool
-        )
+        road = AccessEvents(layout.access, reader, payloads.access, traffic, wanted, spool)
+    elif layout.kind == "lambda":
+        road = LambdaContainer(reader, payloads, crowd, shared.invocations, calls_read)
     else:
         road = ExecutionEvents(reader, traffic, wanted, spool, cut_before=stretch.start > 0)
     pieces = EventPieces(stretch.surveyed.source, layout, shared.block_bytes)
@@ -243,7 +254,10 @@ def _read_events(
                 road.odd(item)
     except OSError as error:
         read.problem = f"cannot be read: {error.strerror or error}"
-    road.finish()
+    read.unfit = road.finish() is False
+    if isinstance(road, LambdaContainer) and not read.unfit:
+        portion.crowd.extend(crowd)
+        portion.rows.extend(road.rows())
     read.lines, read.size, read.notices = pieces.lines, pieces.size, pieces.notices
     return reader
 
