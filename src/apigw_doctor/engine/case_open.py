@@ -13,7 +13,7 @@ from apigw_doctor.model.errors import DoctorError
 STORAGE_VERSION = "v1.0.0"
 #: Two dozen tables, most of them small: blocks of the usual 256 kB would make 4 MB of an empty file.
 _BLOCK_BYTES = 16_384
-_MEMORY = "256MB"
+_MEMORY = "128MB"
 
 
 class CaseFileError(DoctorError):
@@ -28,7 +28,7 @@ def connection(folder: Path) -> Iterator[Any]:
     link = duckdb.connect(
         config={
             "memory_limit": _MEMORY,
-            "threads": 2,
+            "threads": 1,  # each takes 32 MB to read JSON
             "temp_directory": str(folder),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,

@@ -14,11 +14,13 @@ import msgspec
 
 from apigw_doctor.engine.case_tables import quoted, tables
 
-_ROWS_AT_ONCE = 2000
-_VALUES_AT_ONCE = 10_000
+_ROWS_AT_ONCE = 500
+_VALUES_AT_ONCE = 2000
+#: What one statement adds is in memory until it ends.
+_ROWS_OF_A_STATEMENT, _BYTES_OF_A_STATEMENT = 100_000, 8_000_000
 _THERE = "SELECT column_name FROM duckdb_columns() WHERE database_name = 'kase' AND table_name = ?"
 #: DuckDB takes a buffer of twice this for every thread; a longer object makes it so much larger.
-_LEAST_BUFFER = 1 << 20
+_LEAST_BUFFER = 1 << 18
 
 
 class Spool:
@@ -30,16 +32,16 @@ class Spool:
 
     def rows(self, table: str, rows: Iterable[object], **same: object) -> None:
         """Add rows; `same` are values that all of them share."""
-        longest = self._write(_lines(rows))
-        if longest:
-            names = [name for name in tables()[table].columns if name not in same]
-            self._load(table, same, {name: quoted(name) for name in names}, "", longest)
+        chosen = {name: quoted(name) for name in tables()[table].columns if name not in same}
+        for parts in _weighed(_lines(rows)):
+            self._load(table, same, chosen, "", self._write(parts))
 
     def columns(self, table: str, columns: "dict[str, array[Any]]", **same: object) -> None:
         """Add rows that are given in columns of one length."""
-        longest = self._write(_slices(columns))
-        if longest:
-            self._load(table, same, {name: f"unnest({quoted(name)})" for name in columns}, "[]", longest)
+        chosen = {name: f"unnest({quoted(name)})" for name in columns}
+        for start in range(0, len(next(iter(columns.values()))), _ROWS_OF_A_STATEMENT):
+            part = {name: column[start : start + _ROWS_OF_A_STATEMENT] for name, column in columns.items()}
+            self._load(table, same, chosen, "[]", self._write(_slices(part)))
 
     def _write(self, parts: Iterable[bytes]) -> int:
         """The length of the longest line."""
@@ -68,6 +70,18 @@ def _lines(rows: Iterable[object]) -> Iterator[bytes]:
     iterator = iter(rows)
     while some := list(islice(iterator, _ROWS_AT_ONCE)):
         yield encoder.encode_lines(some)
+
+
+def _weighed(parts: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The parts, as many together as one statement may add."""
+    some: list[bytes] = []
+    for part in parts:
+        some.append(part)
+        if sum(map(len, some)) > _BYTES_OF_A_STATEMENT:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def _slices(columns: "dict[str, array[Any]]") -> Iterator[bytes]:

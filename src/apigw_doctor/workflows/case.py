@@ -198,14 +198,16 @@ class Keeper:
 
     def _batch(self, reading: Reading, stamps: list[tuple[Input, Stamp]]) -> Batch:
         clean = self._cleaner
-        return Batch(
+        batch = Batch(
             read_at=now(),
             tool_version=__version__,
             formats=tuple(dict.fromkeys(map(clean.text, (*reading.formats, *self._formats)))),
             sources=[source_of(source, stamp, clean) for source, stamp in stamps],
             evidence=clean.evidence(reading.evidence),
-            facts=[frozen(clean.value(facts)) for facts in reading.facts],
+            facts=[frozen(clean.facts(facts)) for facts in reading.facts],
         )
+        clean.forget()
+        return batch
 
     def _write(self, batch: Batch, stale: set[int], rest: list[str]) -> None:
         seen = self._revision()

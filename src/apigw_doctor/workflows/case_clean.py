@@ -1,9 +1,9 @@
 """Secrets (and people) out of evidence before it is written to a case file."""
 
+import operator
 import sys
 from array import array
 from collections.abc import Callable
-from enum import Enum
 from typing import Any
 
 import msgspec
@@ -29,37 +29,57 @@ class Cleaner:
         """One text."""
         found = self._known.get(text)
         if found is None:
-            found = self._known[text] = self._hide(redact(_whole(text)))
+            found = self._hide(redact(_whole(text)))
+            found = self._known[text] = text if found == text else found
         return found
 
+    def forget(self) -> None:
+        """Let go of the texts that were seen."""
+        self._known.clear()
+
     def value(self, value: Any) -> Any:  # noqa: ANN401 - any value of a row
-        """A value with every text in it cleaned, and no number that a database cannot hold."""
-        if isinstance(value, str):
-            return value if isinstance(value, Enum) else self.text(value)
-        if isinstance(value, bool) or value is None:
-            return value
-        if isinstance(value, int):
-            return max(-_INT64, min(value, _INT64 - 1))
-        if isinstance(value, float):
+        """A value with every text in it cleaned, and no number that a database cannot hold.
+
+        What needs no cleaning is given back itself.
+        """
+        kind = type(value)
+        if kind is str:
+            return self.text(value)
+        if kind is int:
+            return value if -_INT64 <= value < _INT64 else _INT64 - 1 if value > 0 else -_INT64
+        if kind is float:
             return max(-sys.float_info.max, min(value, sys.float_info.max)) if value == value else value
         if isinstance(value, msgspec.Struct):
-            return type(value)(**{name: self.value(getattr(value, name)) for name in value.__struct_fields__})
-        if isinstance(value, dict):
+            return self._row(value)
+        if kind is dict:
             return {name: self.value(item) for name, item in value.items()}
-        if isinstance(value, list | tuple | set):
-            return type(value)(self.value(item) for item in value)
+        if kind in (list, tuple, set):
+            found = [self.value(item) for item in value]
+            return value if all(map(operator.is_, found, value)) else kind(found)
         return value
 
-    def evidence(self, evidence: Evidence) -> Evidence:
-        """All of it."""
-        tables = {
-            name: self.value(value)
-            for name in evidence.__struct_fields__
-            if isinstance(value := getattr(evidence, name), list)
+    def _row(self, row: msgspec.Struct) -> msgspec.Struct:
+        changed = {
+            name: new
+            for name in row.__struct_fields__
+            if (old := getattr(row, name)) is not None and (new := self.value(old)) is not old
         }
+        return msgspec.structs.replace(row, **changed) if changed else row
+
+    def evidence(self, evidence: Evidence) -> Evidence:
+        """All of it; the lists are changed in place."""
+        for name in evidence.__struct_fields__:
+            rows = getattr(evidence, name)
+            if isinstance(rows, list):
+                for number, row in enumerate(rows):
+                    rows[number] = self.value(row)
         return msgspec.structs.replace(
-            evidence, **tables, traffic=self._traffic(evidence.traffic), crowd=self._crowd(evidence.crowd)
+            evidence, traffic=self._traffic(evidence.traffic), crowd=self._crowd(evidence.crowd)
         )
+
+    def facts(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """What is known of one request, but for the lines that prove it, which its row has."""
+        return {name: self.value(value) for name, value in facts.items() if name != "cites"}
 
     def _traffic(self, traffic: Traffic) -> Traffic:
         found = Traffic()

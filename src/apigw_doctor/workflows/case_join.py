@@ -35,12 +35,12 @@ _EACH_ONCE = (
 
 
 def frozen(facts: Facts) -> bytes:
-    """Facts as JSON, without the lines that prove them: these stand in the row."""
-    return msgspec.json.encode({name: value for name, value in facts.items() if name != "cites"})
+    """Facts as JSON."""
+    return msgspec.json.encode(facts)
 
 
 def thawed(data: bytes, cites: tuple[Cite, ...]) -> Facts:
-    """Facts from JSON."""
+    """Facts from JSON, with the lines that prove them."""
     facts: Facts = msgspec.json.decode(data)
     for name in ("sends", "uris"):
         if name in facts:
