@@ -18,7 +18,7 @@ from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import find_inputs
 from apigw_doctor.sources.slow import TooShort
-from apigw_doctor.sources.survey import Road, Surveyed, survey
+from apigw_doctor.sources.survey import Surveyed, survey
 
 WHOLE = Pieces(processes=1, part_bytes=10**9, block_bytes=1 << 20)
 
@@ -61,7 +61,7 @@ def surveyed(path: Path, data: bytes) -> Surveyed:
 
 
 def _on_road(one: Surveyed, clean: Surveyed | None) -> Surveyed:
-    if clean is None or clean.road is Road.TOLERANT:
+    if clean is None:
         return one
     return msgspec.structs.replace(one, road=clean.road, layout=clean.layout)
 

@@ -18,9 +18,14 @@ from hypothesis import strategies as st
 from tests.sources import logs
 from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant
 
+from apigw_doctor.model.watch import Silent
+from apigw_doctor.sources.bulk import AskedLater, Bulk
 from apigw_doctor.sources.layout import KEY, Layout, Moments
+from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
-from apigw_doctor.sources.survey import Road
+from apigw_doctor.sources.reading import find_inputs
+from apigw_doctor.sources.survey import Road, survey
+from apigw_doctor.sources.wanted import Wanted
 
 SEEDS = st.integers(0, 2**32)
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -127,3 +132,45 @@ def test_lambda_logs_in_blocks(seed: int) -> None:
     lines = logs.lambda_log(draw, draw.choice((1, 4, 12)))
     pieces = Pieces(1, 10**9, draw.choice((1, 1000, 5000)))
     assert not found("".join(f"{line}\n" for line in lines).encode(), STREAM, pieces)
+
+
+@given(SEEDS)
+@MANY
+def test_large_files_read_line_by_line_keep_only_what_is_remarkable(seed: int) -> None:
+    """Requests are let go while the file is read, the slow ones until the limits are known."""
+    draw = Random(seed)
+    lines = logs.execution_log(draw, draw.choice((3, 8, 20)), 0.0, in_order=True)
+    lines = [f"{line.replace('.', ',', 1)}" if line[4:5] == "-" else line for line in lines]
+    pieces = Pieces(1, large_bytes=0, sweep_every=draw.choice((1, 3, 8)))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, draw.choice(NAMES))
+        one = surveyed(path, "".join(f"{line}\n" for line in lines).encode()).tolerantly()
+        evidence = fast(Path(folder), pieces, one)
+        assert not differences(tolerant(Path(folder)), evidence, Alike(every_line=False))
+
+
+def test_large_files_read_line_by_line_keep_few_rows(tmp_path: Path) -> None:
+    """Of requests in order hardly more than between two sweeps."""
+    lines = logs.execution_log(Random(3), 60, 0.0, in_order=True)
+    one = surveyed(tmp_path / "execution.log", "".join(f"{line}\n" for line in lines).encode()).tolerantly()
+    evidence = fast(tmp_path, Pieces(1, large_bytes=0, sweep_every=5), one)
+    failed = [row for row in evidence.requests if (row.status or 500) >= 500]
+    assert len(evidence.traffic) > 20
+    assert len(evidence.requests) < len(failed) + 15
+
+
+def test_evidence_that_comes_later_has_its_requests_kept(tmp_path: Path) -> None:
+    """A client's words at the end of a large paste speak of a request that was let go."""
+    lines = logs.execution_log(Random(4), 30, 0.0, in_order=True)
+    request_id = lines[0].partition("(")[2].partition(")")[0]
+    lines += ["> GET /orders HTTP/2", "< HTTP/2 504", f"< x-amzn-requestid: {request_id}", "<"]
+    path = tmp_path / "paste.log"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    one, known = survey(find_inputs((str(path),))[0]).tolerantly(), Wanted()
+    for _ in range(2):
+        try:
+            pieces = Pieces(1, large_bytes=0, sweep_every=2)
+            evidence = Bulk([one], Payloads(), Silent(), pieces=pieces, known=known).collect()
+        except AskedLater as later:
+            known = later.wanted
+    assert request_id in {row.request_id for row in evidence.requests}

@@ -19,8 +19,9 @@ from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Assignment, Pieces, Portion, Shared, StretchRead, assign, read_portion
 from apigw_doctor.sources.requests import Facts
-from apigw_doctor.sources.slow import SlowLog, bring_back, near_from_ms
+from apigw_doctor.sources.slow import SlowLog, bring_back, bring_back_swept, near_from_ms
 from apigw_doctor.sources.survey import Road, Surveyed
+from apigw_doctor.sources.swept import Sweep
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations, asked_of
 
@@ -33,6 +34,14 @@ class Unfit(Exception):  # noqa: N818 - a state of the input
         self.names = names
 
 
+class AskedLater(Exception):  # noqa: N818 - a state of the input
+    """Evidence spoke of requests that had been let go: read again, keeping them."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        super().__init__(wanted)
+        self.wanted = wanted
+
+
 class Bulk:
     """One reading of much input."""
 
@@ -43,8 +52,10 @@ class Bulk:
         watcher: Watcher,
         slow_from_ms: float = SLOW_FROM_MS,
         pieces: Pieces | None = None,
+        known: Wanted | None = None,
     ) -> None:
         self._pieces = pieces or Pieces()
+        self._known = known or Wanted()
         self._surveyed = list(surveyed)
         self._slow_from_ms = slow_from_ms
         self._payloads = payloads
@@ -62,6 +73,7 @@ class Bulk:
         Raises:
             Unfit: when files have to go another road; start again with them on it.
             TooShort: when slow requests have to be kept from a shorter time on.
+            AskedLater: when requests were let go that evidence read later speaks of.
         """
         self._watcher.phase("reading")
         self._watcher.total(sum(one.size for one in self._surveyed))
@@ -70,13 +82,11 @@ class Bulk:
 
     def _collect(self, folder: Path) -> Evidence:
         payloads = self._payloads
-        for one in self._of(Road.TOLERANT):
-            self._read_tolerantly(one)
-        evidence, given = payloads.evidence, payloads.given()
-        slow_from_ms = min(self._slow_from_ms, near_from_ms(given))
-        asked = wishes_of(given, slow_from_ms).also({id64(row.request_id) for row in given.requests if row.request_id})
-        access = self._gateway_log(Road.ACCESS, folder / "access", asked)
         others = Traffic()
+        sweep = self._read_others(others, folder / "swept")
+        evidence, slow_from_ms = payloads.evidence, min(self._slow_from_ms, near_from_ms(payloads.given()))
+        asked = self._asked()
+        access = self._gateway_log(Road.ACCESS, folder / "access", asked)
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
         kept = {id64(facts["request_id"]) for facts in access.facts if facts.get("request_id")}
         execution = self._gateway_log(
@@ -87,6 +97,7 @@ class Bulk:
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
         bring_back(access, payloads, slow_from_ms)
         bring_back(execution, payloads, slow_from_ms)
+        others = bring_back_swept(sweep, others, payloads, slow_from_ms)
         for traffic, more in zip((execution.traffic, access.traffic), others.split(EXECUTION), strict=True):
             traffic.extend(more)
         payloads.requests.drop_fragments(execution.traffic)
@@ -97,6 +108,32 @@ class Bulk:
         evidence.invocations = each_once([*invocations, *evidence.invocations])
         evidence.crowd = crowd.without({id64(row.request_id.lower()) for row in evidence.invocations})
         return evidence
+
+    def _read_others(self, traffic: Traffic, path: Path) -> Sweep | None:
+        """Read everything that is not uniform; of the large files, last, only what is remarkable is kept."""
+        large = [one for one in self._of(Road.TOLERANT) if one.text_size >= self._pieces.large_bytes]
+        for one in self._of(Road.TOLERANT):
+            if one not in large:
+                self._read_tolerantly(one)
+        if not large:
+            return None
+        requests, asked = self._payloads.requests, self._asked()
+        slow_from_ms = min(self._slow_from_ms, near_from_ms(self._payloads.given()))
+        requests.sweep = sweep = Sweep(traffic, asked.asks_for, slow_from_ms, path, self._pieces.sweep_every)
+        for one in large:
+            self._read_tolerantly(one)
+        requests.end_sweep()
+        more = self._asked()
+        if any(map(more.asks_for, traffic.ident, traffic.arrived_at)):
+            raise AskedLater(more)
+        return sweep
+
+    def _asked(self) -> Wanted:
+        """What the evidence read so far speaks of."""
+        given = self._payloads.given()
+        slow_from_ms = min(self._slow_from_ms, near_from_ms(given))
+        named = {id64(row.request_id) for row in given.requests if row.request_id}
+        return wishes_of(given, slow_from_ms).also(named).with_(self._known)
 
     def _in_order(self, access: SlowLog, execution: SlowLog) -> list[SlowLog]:
         """The logs in the order in which they were given: of equal claims the first one counts."""

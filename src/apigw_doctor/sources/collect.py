@@ -8,7 +8,7 @@ import msgspec
 from apigw_doctor.evidence.tables import Evidence, Gap, Unread
 from apigw_doctor.model.errors import NothingReadable
 from apigw_doctor.model.watch import Silent, Watcher
-from apigw_doctor.sources.bulk import Bulk, Unfit
+from apigw_doctor.sources.bulk import AskedLater, Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.heads import forget
 from apigw_doctor.sources.payload import Payloads
@@ -16,8 +16,8 @@ from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
-from apigw_doctor.sources.survey import Road, Surveyed, survey
-from apigw_doctor.sources.wanted import SLOW_FROM_MS
+from apigw_doctor.sources.survey import Surveyed, survey
+from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted
 
 #: From so much text on, well-answered requests are kept in columns and processes share the work.
 BULK_BYTES = 20_000_000
@@ -78,7 +78,7 @@ def read(
         except OSError as error:
             unreadable.append((source.name, f"cannot be read: {error.strerror or error}"))
     start = partial(_payloads, formats, known)
-    if sum(one.text_size for one in surveyed) >= bulk_from and any(one.road is not Road.TOLERANT for one in surveyed):
+    if sum(one.text_size for one in surveyed) >= bulk_from:
         reading = _in_bulk(surveyed, start, watcher or Silent(), processes)
     else:
         reading = _one_by_one(surveyed, start(), watcher or Silent())
@@ -127,16 +127,18 @@ def _further(watcher: Watcher, before: int, count: int) -> None:
 def _in_bulk(
     surveyed: list[Surveyed], start: Callable[[], Payloads], watcher: Watcher, processes: int | None
 ) -> Reading:
-    slow_from_ms = SLOW_FROM_MS
+    slow_from_ms, known = SLOW_FROM_MS, Wanted()
     for one in surveyed:
         forget(one.source)  # the heads of many files are megabytes, and have told what they can
     while True:
         payloads = start()
-        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, Pieces(processes))
+        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, Pieces(processes), known)
         try:
             return _reading(bulk.collect(), payloads, bulk.problems, recognised=bulk.recognised)
         except Unfit as unfit:
             surveyed = [one.tolerantly() if one.source.name in unfit.names else one for one in surveyed]
+        except AskedLater as later:
+            known = later.wanted
         except TooShort as short:
             slow_from_ms = short.slow_from_ms
 

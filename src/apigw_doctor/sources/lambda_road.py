@@ -132,6 +132,8 @@ class LambdaRoad:
         request_id = self._request_id
         if report is None or report[1] != request_id or lines[last - 1][c + len(_END) :].rstrip() != request_id:
             return False
+        if lines[first][c + len(_START) + _UUID_CHARS :][:1].strip():
+            return False  # the id goes on
         apps = lines[first + 1 : last - 1]
         text = b"\n".join(apps)
         if _in_trouble(text) or (trace is None and b"race" in text.lower()):

@@ -43,6 +43,9 @@ class Pieces(msgspec.Struct, frozen=True):
     #: a part of a large file, and the least that is worth a task of its own
     part_bytes: int = 40_000_000
     block_bytes: int = BLOCK_BYTES
+    #: of so much text, read line by line, only what is remarkable is kept; and how often the rest is let go
+    large_bytes: int = 5_000_000
+    sweep_every: int = 8_000
 
 
 class Stretch(msgspec.Struct, frozen=True):

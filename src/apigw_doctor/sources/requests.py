@@ -16,6 +16,7 @@ from apigw_doctor.evidence.tables import Cite, GatewayRequest
 from apigw_doctor.evidence.traffic import Traffic, half_id, id64
 from apigw_doctor.model.ids import function_from_uri
 from apigw_doctor.model.terms import ApiType, EvidenceKind
+from apigw_doctor.sources.swept import Sweep
 
 Facts = dict[str, Any]
 
@@ -37,9 +38,15 @@ class Requests:
         self.unjoined_records = 0
         #: when it is a list: what is known of every row's request, before it is settled
         self.told: list[Facts] | None = None
+        self.sweep: Sweep | None = None
+        #: requests met since the last sweep, and between the two before
+        self._fresh: set[str] = set()
+        self._aged: set[str] = set()
 
     def of_line(self, request_id: str) -> Facts:
         """The request whose execution-log lines carry `request_id` at this point of the log."""
+        if self.sweep is not None:
+            self._met(request_id, self.sweep)
         instances = self._by_plain.get(request_id)
         if instances:
             return instances[-1]
@@ -47,6 +54,8 @@ class Requests:
 
     def extended(self, request_id: str, extended_id: str) -> Facts:
         """From here on, lines of `request_id` belong to the request with this extended id."""
+        if self.sweep is not None:
+            self._met(request_id, self.sweep)
         instances = self._by_plain.setdefault(request_id, [])
         known = self._by_extended.get(extended_id)
         if known is not None:
@@ -64,6 +73,8 @@ class Requests:
 
     def of_record(self, request_id: str | None, extended_id: str | None, at: float | None) -> Facts | None:
         """The request that a one-line record (access log, client) is about; None when several could be."""
+        if self.sweep is not None:
+            self._met(request_id or extended_id or "", self.sweep)
         if extended_id is not None and (known := self._by_extended.get(extended_id)) is not None:
             return known
         instances = self._by_plain.get(request_id, []) if request_id else []
@@ -78,6 +89,26 @@ class Requests:
         facts["extended_request_id"] = extended_id
         self._by_extended[extended_id] = facts
         return facts
+
+    def _met(self, request_id: str, sweep: Sweep) -> None:
+        self._fresh.add(request_id)
+        if len(self._fresh) < sweep.every:
+            return
+        self._aged.difference_update(self._fresh)
+        self._let_go(self._aged, sweep)
+        self._aged, self._fresh = self._fresh, {request_id}
+
+    def end_sweep(self) -> None:
+        """Nothing more comes of any request, as far as one can tell."""
+        if self.sweep is not None:
+            self._let_go(self._aged | self._fresh, self.sweep)
+        self.sweep, self._aged, self._fresh = None, set(), set()
+
+    def _let_go(self, request_ids: set[str], sweep: Sweep) -> None:
+        for request_id in request_ids:
+            instances, first_number = self._by_plain.get(request_id, []), len(sweep.traffic)
+            if self.release(request_id, sweep.traffic, sweep.asked_for):
+                sweep.keep_slow(first_number, instances)
 
     def release(self, request_id: str, traffic: Traffic, asked_for: Callable[[int, float | None], bool]) -> int:
         """Enter the requests with this plain id into the traffic, unless one is remarkable; how many were entered."""

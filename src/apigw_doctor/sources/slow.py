@@ -18,6 +18,7 @@ from apigw_doctor.sources.portions import Assignment, Portion
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.spool import Spool
 from apigw_doctor.sources.survey import Surveyed
+from apigw_doctor.sources.swept import Sweep
 from apigw_doctor.sources.wanted import Wanted
 
 #: The longest limit that a request can have, with streamed answers: what ran longer is never "raised beyond".
@@ -101,6 +102,28 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
         _read_again(waiting, chosen, payloads)
     if back:
         log.traffic = log.traffic.chosen(number not in back for number in range(len(log.traffic)))
+
+
+def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, slow_from_ms: float) -> Traffic:
+    """Give rows to the slow requests of files read line by line; the traffic without them.
+
+    Raises:
+        TooShort: when requests near a limit are in the traffic and were not kept.
+    """
+    limits, gave_up_ms = EffectiveLimits(payloads.so_far()), gave_up_after_ms(payloads.given())
+    near = [near_bounds(limits, place, gave_up_ms) for place in traffic.places]
+    if _any_between(traffic, near, slow_from_ms):
+        raise TooShort(min(low for low, _ in near))
+    if sweep is None:
+        return traffic
+    chosen = [
+        position
+        for position, number in enumerate(sweep.entries)
+        if is_near(traffic.integration_ms[number], near[traffic.place[number]])
+    ]
+    payloads.requests.adopt(list(sweep.read(chosen)))
+    back = {sweep.entries[position] for position in chosen}
+    return traffic.chosen(number not in back for number in range(len(traffic))) if back else traffic
 
 
 def near_bounds(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tuple[float, float]:

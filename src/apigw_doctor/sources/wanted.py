@@ -38,6 +38,10 @@ class Wanted:
         """The same and these requests."""
         return Wanted(self.idents | idents, self.windows, self.slow_from_ms)
 
+    def with_(self, other: "Wanted") -> "Wanted":
+        """The same and what `other` asks for."""
+        return Wanted(self.idents | other.idents, (*self.windows, *other.windows), self.slow_from_ms)
+
 
 def wishes_of(evidence: Evidence, slow_from_ms: float) -> Wanted:
     """The requests that clients, edges, load balancers and traces speak of."""

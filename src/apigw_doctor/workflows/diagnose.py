@@ -33,7 +33,7 @@ from apigw_doctor.diagnosis.verdict import (
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact, TimesFact
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, TargetTiming
-from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, Traffic
+from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, RequestPlace, Traffic
 from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
 from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.model.watch import Watcher
@@ -155,27 +155,28 @@ def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
     places = Counter(place_of(item.timeline) for item in judged)
     if places:
         return places.most_common(1)[0][0]
-    if evidence.requests:
-        row = evidence.requests[0]
-        return Place(
-            api_type=row.api_type,
-            api_id=row.api_id,
-            stage=row.stage,
-            method=row.method,
-            route=row.route,
-            function=row.function,
-        )
-    if len(evidence.traffic):
-        usual = evidence.traffic.places[Counter(evidence.traffic.place).most_common(1)[0][0]]
-        return Place(
-            api_type=usual.api_type,
-            api_id=usual.api_id,
-            stage=usual.stage,
-            method=usual.method,
-            route=usual.route,
-            function=usual.function,
-        )
-    return Place()
+    counts = Counter(map(_place, evidence.requests))
+    for number, count in Counter(evidence.traffic.place).items():
+        counts[_place(evidence.traffic.places[number])] += count
+    # With API and stage a command can be copied as it stands.
+    return max(counts, key=lambda place: (_told(place, 2), counts[place], _told(place), repr(place)), default=Place())
+
+
+def _place(row: GatewayRequest | RequestPlace) -> Place:
+    return Place(
+        api_type=row.api_type,
+        api_id=row.api_id,
+        stage=row.stage,
+        method=row.method,
+        route=row.route,
+        function=row.function,
+    )
+
+
+def _told(place: Place, first: int | None = None) -> int:
+    """How many parts of the place, or of its first ones, are known."""
+    parts = (place.api_id, place.stage, place.method, place.route, place.function)
+    return sum(part is not None for part in parts[:first])
 
 
 # over all requests
