@@ -200,6 +200,25 @@ def test_no_secret_reaches_the_file(case: Path, tmp_path: Path) -> None:
         assert secret not in shown
 
 
+KEY = ["-----BEGIN RSA PRIVATE KEY-----", "MIIEowIBAAKCAQEAx3v9", "q2w3e4r5t6y7u8i9o0", "-----END RSA PRIVATE KEY-----"]
+
+
+def test_a_key_that_a_function_logged_line_by_line_is_no_secret_kept(case: Path) -> None:
+    """Each line alone looks harmless."""
+    at, request = "2026-03-01T10:00:0{}.000Z", "c0ffee00-0000-4000-8000-0000000000aa"
+    lines = [
+        f"{at.format(1 + number)}\t{request}\tINFO\t{line}" for number, line in enumerate(["loaded", *KEY, "used"])
+    ]
+    log = [f"{at.format(0)} START RequestId: {request} Version: $LATEST", *lines]
+    log += [f"{at.format(9)} {request} Task timed out after 9.00 seconds", f"{at.format(9)} END RequestId: {request}"]
+    call("diagnose", "-", "--case", case, stdin="".join(f"{line}\n" for line in log))
+    with duckdb.connect(str(case), read_only=True) as link:
+        kept = str(link.execute("SELECT lines FROM invocations").fetchall())
+    assert "loaded" in kept
+    assert "used" in kept
+    assert not [line for line in KEY[1:3] if line in kept or line.encode() in all_bytes(case)]
+
+
 def test_no_redact_does_not_go_with_a_case_file(case: Path) -> None:
     done = call("diagnose", INCIDENT, "--case", case, "--no-redact")
     assert done.returncode == 2
@@ -269,7 +288,7 @@ def test_a_stopped_reading_goes_on_where_it_was(case: Path, straight: Any, how: 
     assert 0 < len(held) < 13
     if how is signal.SIGINT:
         assert done.stderr.startswith(f"apigw-doctor: stopped: {case} holds {len(held)} inputs\n")
-        assert "the same command reads the rest" in done.stderr
+        assert f"this reads the rest: apigw-doctor diagnose {INCIDENT} --case {case}" in done.stderr
     partly = call("diagnose", "--case", case, "--format", "json")
     assert partly.returncode == 3
     assert "the reading was stopped before" in json.loads(partly.stdout)["gaps"][0]
@@ -305,7 +324,7 @@ def test_wrong_usage_gives_2_and_makes_no_file(case: Path, tmp_path: Path) -> No
         (["diagnose", "no-such-folder", "--case", case], "no such file or folder"),
         (["diagnose", tmp_path / "empty.log", "--case", case], "is empty"),
         (["diagnose", INCIDENT, "--case", tmp_path], "is a folder"),
-        (["diagnose", INCIDENT, "--case", tmp_path / "none" / "x.duckdb"], "cannot be opened"),
+        (["diagnose", INCIDENT, "--case", tmp_path / "none" / "x.duckdb"], "cannot be written"),
         (["case", "info", case], "no such case file"),
     )
     for arguments, words in calls:

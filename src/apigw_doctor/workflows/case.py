@@ -1,5 +1,7 @@
 """Reading into a case file, and answering from it."""
 
+import os
+import shlex
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -63,7 +65,7 @@ def diagnose_case(
     batches = None
     if paths:
         inputs = [source for source in find_inputs(paths) if not _is_ours(source, case)]
-        keeper = Keeper(case, tuple(formats), watcher, anonymous=anonymous, group_bytes=group_bytes)
+        keeper = Keeper(case, paths, tuple(formats), watcher, anonymous=anonymous, group_bytes=group_bytes)
         batches = keeper.keep(inputs)
     return _answer(case, period or Period(), batches, anonymous=anonymous)
 
@@ -83,9 +85,17 @@ class Keeper:
     """Reads what is new into a case file."""
 
     def __init__(
-        self, case: Path, formats: tuple[str, ...], watcher: Watcher | None, *, anonymous: bool, group_bytes: int
+        self,
+        case: Path,
+        paths: tuple[str, ...],
+        formats: tuple[str, ...],
+        watcher: Watcher | None,
+        *,
+        anonymous: bool,
+        group_bytes: int,
     ) -> None:
         self._case = case
+        self._paths = paths
         self._formats = formats
         self._watcher = watcher
         self._group_bytes = group_bytes
@@ -108,8 +118,9 @@ class Keeper:
 
     def _look(self, *, anonymous: bool) -> About | None:
         if not self._case.exists():
+            _check_folder(self._case)
             return None
-        with opened(self._case) as file:
+        with opened(self._case, write=True) as file:  # better now than after the reading
             if anonymous and file.about.redaction != PEOPLE:
                 raise UsageError(
                     f"{self._case} was written without --anonymize and holds addresses",
@@ -132,7 +143,7 @@ class Keeper:
             if not plan.inputs:
                 return self._batches if self._revision() != before else None
             self._load()
-            self._read_all(plan, inputs)
+            self._read_all(plan)
             inputs = []  # once more: what came may explain lines that nobody could read, or ask for more
 
     def _revision(self) -> int:
@@ -161,7 +172,7 @@ class Keeper:
                     batch.evidence.notes.append(_LOST)
         self._wanted -= numbers
 
-    def _read_all(self, plan: Plan, inputs: list[Input]) -> None:
+    def _read_all(self, plan: Plan) -> None:
         groups = list(_groups(plan.inputs, self._group_bytes))
         self._bulk_from = BULK_BYTES if len(groups) == 1 else 0
         recognised, last = False, Reading(Evidence(), False, [])
@@ -171,7 +182,7 @@ class Keeper:
                 last = self._read(group, plan.stale if not number else set(), rest, needed=not recognised and not rest)
                 recognised |= last.recognised
         except KeyboardInterrupt as error:
-            raise self._stopped(inputs) from error
+            raise self._stopped() from error
         if not recognised:
             raise last.nothing(plan.inputs)
 
@@ -229,12 +240,19 @@ class Keeper:
             key_print=None if self._key is None else print_of(self._key),
         )
 
-    def _stopped(self, inputs: list[Input]) -> Stopped:
+    def _stopped(self) -> Stopped:
         held = len(self._sources)
         if not held:
             return Stopped("stopped before anything was written to the case file", "run the same command again")
         more = f"{self._case} holds {held} {'input' if held == 1 else 'inputs'}"
-        return Stopped(f"stopped: {more}", f"the same command reads the rest of the {len(inputs)} that were given")
+        words = ["apigw-doctor", "diagnose", *self._paths, "--case", str(self._case)]
+        words += [word for text in self._formats for word in ("--access-log-format", text)]
+        return Stopped(f"stopped: {more}", f"this reads the rest: {shlex.join(words)}")
+
+
+def _check_folder(case: Path) -> None:
+    if not os.access(case.parent, os.W_OK):
+        raise CaseFileError(f"{case}: cannot be written", "check the folder and its permissions")
 
 
 def _groups(inputs: list[Input], group_bytes: int) -> Iterable[list[Input]]:

@@ -1,9 +1,11 @@
 """Secrets (and people) out of evidence before it is written to a case file."""
 
 import operator
+import re
 import sys
 from array import array
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,10 +14,13 @@ from apigw_doctor.evidence import crowd as crowds
 from apigw_doctor.evidence import traffic as traffics
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.redact import Anonymizer, redact
-from apigw_doctor.evidence.tables import Evidence
+from apigw_doctor.evidence.tables import AppLine, Evidence, LambdaInvocation
 from apigw_doctor.evidence.traffic import Traffic
 
 _INT64 = 1 << 63
+#: A line that ends where a value would begin, and the first line of a key.
+_OVER_LINES = re.compile(r"[\[{(:=,][ \t]*\n|PRIVATE KEY")
+_BLOCK = "[REDACTED:block]"
 
 
 class Cleaner:
@@ -59,12 +64,31 @@ class Cleaner:
         return value
 
     def _row(self, row: msgspec.Struct) -> msgspec.Struct:
+        if isinstance(row, LambdaInvocation) and (lines := self._together(row.lines)) is not row.lines:
+            row = msgspec.structs.replace(row, lines=lines)
         changed = {
             name: new
             for name in row.__struct_fields__
             if (old := getattr(row, name)) is not None and (new := self.value(old)) is not old
         }
         return msgspec.structs.replace(row, **changed) if changed else row
+
+    def _together(self, lines: tuple[AppLine, ...]) -> tuple[AppLine, ...]:
+        """A key and its secret may stand in lines of their own: what is redacted of all together goes."""
+        text = "\n".join(line.text for line in lines)
+        if _OVER_LINES.search(text) is None or (clean := self._hide(redact(text))) == text:
+            return lines
+        left = clean.split("\n")
+        if len(left) != text.count("\n") + 1:  # a whole block went: what stood in it is not told line by line
+            told = set(left)
+            return tuple(
+                line if told.issuperset(line.text.split("\n")) else msgspec.structs.replace(line, text=_BLOCK)
+                for line in lines
+            )
+        texts = iter(left)
+        return tuple(
+            msgspec.structs.replace(line, text="\n".join(islice(texts, line.text.count("\n") + 1))) for line in lines
+        )
 
     def evidence(self, evidence: Evidence) -> Evidence:
         """All of it; the lists are changed in place."""
