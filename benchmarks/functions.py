@@ -54,15 +54,17 @@ class Fleet:
         self._all: list[Environment] = []
         #: per function: those that are busy by the moment they get free, and the free ones, last used last
         self._busy: dict[str, list[tuple[int, int]]] = {}
-        self._free: dict[str, list[int]] = {}
+        self._free: dict[str, list[tuple[int, int]]] = {}
 
     def serve(self, request: Request) -> None:
         """Write the invocation of one request; requests must come in the order of their arrival."""
         name = request.route.backend
         busy, free = self._busy.setdefault(name, []), self._free.setdefault(name, [])
         while busy and busy[0][0] < request.sent:
-            free.append(heappop(busy)[1])
-        number = free.pop() if free and not request.init_ms else self._start(name, request)
+            free.append(heappop(busy))
+        # Authorizers delay some: a later request may be sent before an earlier one.
+        ready = next((at for at in range(len(free) - 1, -1, -1) if free[at][0] < request.sent), None)
+        number = free.pop(ready)[1] if ready is not None and not request.init_ms else self._start(name, request)
         self._all[number].add(_invocation(request, self._all[number]))
         heappush(busy, (request.ended + 5, number))
 

@@ -19,7 +19,7 @@ from functools import cache
 from itertools import accumulate
 
 #: Part of every cache folder: a change of the plan or of the lines makes new sets.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 SIZES_GB = (0.01, 0.1, 1.0, 4.0, 10.0)
 
 API, STAGE, REGION, ACCOUNT = "a1b2c3d4e5", "prod", "us-east-1", "123456789012"

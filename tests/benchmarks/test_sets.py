@@ -17,7 +17,7 @@ from benchmarks.execution import TELLING, execution_chunks, telling_lines
 from benchmarks.forms import events
 from benchmarks.generate import make_set
 from benchmarks.measure import Measured, measure, quoted
-from benchmarks.plan import OUTCOMES, Request, plan, shape_of
+from benchmarks.plan import GENERATOR_VERSION, OUTCOMES, Request, plan, shape_of
 from benchmarks.report import write_page
 from benchmarks.results import Results
 from benchmarks.run import main
@@ -155,4 +155,4 @@ def test_the_examples_in_the_plan_hold() -> None:
 def test_the_harness_measures_and_checks(cache: Path, only: str) -> None:
     """The smallest set end to end: our verdicts and the counts of the floor are those of the truth."""
     assert main(["--quick", "--only", only]) == 0
-    assert Truth.load(cache / "v1" / "0.01").totals["requests"] == 1_600
+    assert Truth.load(cache / f"v{GENERATOR_VERSION}" / "0.01").totals["requests"] == 1_600
