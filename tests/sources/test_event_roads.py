@@ -12,6 +12,8 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.sources import logs
+from tests.sources.roads import Alike, differences, fast, surveyed, tolerant
 
 from apigw_doctor.attribution.unremarkable import unremarkable
 from apigw_doctor.evidence.tables import Evidence
@@ -20,8 +22,6 @@ from apigw_doctor.model.times import iso
 from apigw_doctor.sources import event_pieces
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.survey import Road
-from tests.sources import logs
-from tests.sources.roads import Alike, differences, fast, surveyed, tolerant
 
 WHOLE = 10**9
 GROUP = "API-Gateway-Execution-Logs_a1b2c3d4e5/prod"

@@ -231,9 +231,9 @@ class ExecutionRoad:
                 chosen = itemgetter(*positions)
                 piece = Piece(number, positions, chosen(block), chosen(kinds))
                 plan = plans.get(piece.course)
-                if plan is not None and plan.usual is not None and key not in waiting and key not in parked:
-                    if quickly(key, plan, piece.lines, [piece]):
-                        continue
+                ordinary = plan is not None and plan.usual is not None and key not in waiting and key not in parked
+                if ordinary and quickly(key, plan, piece.lines, [piece]):  # type: ignore[arg-type]
+                    continue
             else:
                 piece = Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
             if (labels := self._labels(positions)) is not None:
