@@ -20,7 +20,7 @@ from apigw_doctor.sources.survey import Surveyed, survey
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted
 
 #: From so much text on, well-answered requests are kept in columns and processes share the work.
-BULK_BYTES = 20_000_000
+BULK_BYTES = 6_000_000
 
 
 def collect(
