@@ -115,6 +115,17 @@ def straight(logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Diagnosis:
         return diagnose_case(tmp_path_factory.mktemp("case") / "case.duckdb", (str(logs),))
 
 
+def assert_alike(found: Diagnosis, straight: Diagnosis) -> None:
+    """Verdicts and findings are equal; a few well-answered requests may lose their route, or one of their logs."""
+    one, other = told(found), told(straight)
+    counts = [{row["route"]: row["n"] for row in answer.pop("routes")} for answer in (one, other)]
+    for answer in (one, other):
+        answer["coverage"] = [(row["evidence"], row["state"]) for row in answer["coverage"]]
+    assert one == other
+    assert sum(counts[0].values()) == sum(counts[1].values())
+    assert sum(abs(counts[0].get(route, 0) - n) for route, n in counts[1].items()) < 5
+
+
 @pytest.mark.usefixtures("in_bulk")
 def test_groups_of_much_input_are_joined_as_one(logs: Path, straight: Diagnosis, tmp_path: Path) -> None:
     """A well-answered request whose lines stood in files of two groups may lose its route, nothing else."""
@@ -123,11 +134,7 @@ def test_groups_of_much_input_are_joined_as_one(logs: Path, straight: Diagnosis,
     with opened(kept) as file:
         assert len(file.batches()) > 2
         assert sum(len(batch.evidence.traffic) for batch in file.batches()) > 1000
-    one, other = told(found), told(straight)
-    counts = [{row["route"]: row["n"] for row in answer.pop("routes")} for answer in (one, other)]
-    assert one == other
-    assert sum(counts[0].values()) == sum(counts[1].values())
-    assert sum(abs(counts[0][route] - counts[1][route]) for route in counts[1]) < 5
+    assert_alike(found, straight)
 
 
 @pytest.mark.usefixtures("in_bulk")
@@ -138,7 +145,7 @@ def test_logs_that_come_one_after_the_other_are_joined(
     """Lambda logs that came first are read again for the invocations that turn out to matter."""
     for name in order:
         found = diagnose_case(tmp_path / "case.duckdb", (str(logs / name),))
-    assert told(found) == told(straight)
+    assert_alike(found, straight)
 
 
 @pytest.mark.usefixtures("in_bulk")
