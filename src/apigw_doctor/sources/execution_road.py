@@ -427,7 +427,8 @@ class ExecutionRoad:
         except KeyError:
             match = _STATUS.match(words.decode("utf-8", "replace"))
             status = int(match[1]) if match is not None and int(match[1]) < _FAILED else None
-            return _cached(self._statuses, words, status)
+            _cached(self._statuses, words, status)
+            return status
 
     def _integration_ms(self, plan: Plan, lines: tuple[bytes, ...], ended_at: float | None) -> float | None:
         if plan.received >= 0:
@@ -455,7 +456,9 @@ class ExecutionRoad:
         try:
             return self._functions[uri]
         except KeyError:
-            return _cached(self._functions, uri, function_from_uri(uri.decode("utf-8", "replace"))[0])
+            name = function_from_uri(uri.decode("utf-8", "replace"))[0]
+            _cached(self._functions, uri, name)
+            return name
 
     def _is_one_endpoint(self, plan: Plan, lines: tuple[bytes, ...]) -> bool:
         """One line announces the very endpoint that the other one calls."""
