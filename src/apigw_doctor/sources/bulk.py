@@ -153,6 +153,9 @@ class Bulk:
         self._advance(one.size)
 
     def _unreadable(self, name: str, reason: str) -> None:
+        """Note it once, however many parts the file has."""
+        if f"{name}: {reason}" in self.problems:
+            return
         self._payloads.evidence.gaps.append(Gap(origin=name, reason=reason, remedy="check the file's permissions"))
         self.problems.append(f"{name}: {reason}")
 

@@ -31,6 +31,7 @@ _TRAILING = ("Method completed", "AWS Integration Endpoint", "X-ray Tracing")
 #: Longer events are no words that a mailer wrapped.
 _WRAPPED_CHARS = 400
 _SUCCESS_BELOW = 500
+_MOST_CALLS, _MOST_FAILURES = 1000, 100
 _BODY_CHARS = 600
 
 Handler = Callable[[Facts, str, float | None], bool]
@@ -294,14 +295,23 @@ def _endpoint_headers(facts: Facts, rest: str, at: float | None) -> bool:
 
 def _endpoint_uri(facts: Facts, rest: str, at: float | None) -> bool:
     facts["saw_trace"] = True
-    facts.setdefault("uris", []).append((at, rest.split(" [TRUNCATED]")[0].strip()))
+    _called(facts, "uris", at, rest)
     return False
 
 
 def _sending(facts: Facts, rest: str, at: float | None) -> bool:
     facts["saw_trace"] = True
-    facts.setdefault("sends", []).append((at, rest.split(" [TRUNCATED]")[0].strip()))
+    _called(facts, "sends", at, rest)
     return True
+
+
+def _called(facts: Facts, field: str, at: float | None, rest: str) -> None:
+    """Note an endpoint and when it was called; of very many the last one counts."""
+    calls: list[tuple[float | None, str]] = facts.setdefault(field, [])
+    calls.append((at, rest.split(" [TRUNCATED]")[0].strip()))
+    if len(calls) > _MOST_CALLS:
+        # The first of the latest, as `_settle` chooses it.
+        calls[:] = sorted(calls, key=lambda call: call[0] or 0.0, reverse=True)[:1]
 
 
 _RECEIVED = re.compile(r"(?: Status: (\d{1,9}),)? Integration latency: (\d{1,12}) ms")
@@ -348,7 +358,9 @@ def lambda_id_in(text: str) -> str | None:
 def _failed(facts: Facts, rest: str, at: float | None) -> bool:
     earliest(facts, "failed_at", at)
     first(facts, "lambda_request_id", lambda_id_in(rest))
-    facts.setdefault("failures", set()).add((at or 0.0, rest.strip()))
+    failures: set[tuple[float, str]] = facts.setdefault("failures", set())
+    if len(failures) < _MOST_FAILURES:
+        failures.add((at or 0.0, rest.strip()))
     return True
 
 

@@ -38,6 +38,10 @@ _BODY_CHARS = 600
 _MAX_CACHED = 20_000
 #: Requests that began before a cut have lines among so many behind it, or in the same block.
 _CUT_LINES = 2000
+#: A request with more lines than these, in more blocks than these, is given to the line reader as it goes.
+_MOST_HELD, _MOST_PIECES = 20_000, 5
+#: Lines of one value that are kept: of each at least the end counts as a character of the 600 that are wanted.
+_MOST_OF_A_VALUE = 1000
 _MOST_PARKED, _MOST_ATTACHED = 50_000, 20_000
 #: Lines of a pretty-printed body: they can be nothing but more of the value that began before them.
 _MORE_OF_A_VALUE = re.compile(
@@ -178,7 +182,7 @@ class ExecutionRoad:
         # After odd lines since the event the reader knows where it is.
         fresh = event is not None and event[0] > self._last_live
         if event is not None and fresh and continues and self._layout.timed and _MORE_OF_A_VALUE.fullmatch(line):
-            self._attached.setdefault(event[0], []).append((number, line))
+            self._attach(event[0], number, line)
             self._joined = (number, event)
             return
         if fresh:
@@ -191,7 +195,13 @@ class ExecutionRoad:
             self._pass_on(at, *passing.event)
         elif passing.went_on:
             begun = max(event[0] if event is not None else 0, self._last_passed)
-            self._attached.setdefault(begun, []).append((number, line))
+            self._attach(begun, number, line)
+
+    def _attach(self, begun: int, number: int, line: bytes) -> None:
+        """The line goes on with the value of the event in line `begun`; of a long value the beginning is enough."""
+        lines = self._attached.setdefault(begun, [])
+        if len(lines) < _MOST_OF_A_VALUE:
+            lines.append((number, line))
 
     def _pass_on(self, at: int, request_id: str, words: str, when: float | None, group: str | None) -> None:
         """An odd line is an event: it joins the others of its request, which is then read line by line."""
@@ -243,6 +253,9 @@ class ExecutionRoad:
                 waiting[key] = [piece]
             else:
                 known.append(piece)
+                if len(known) > _MOST_PIECES and sum(len(one.positions) for one in known) > _MOST_HELD:
+                    self._close(key, self._numbered(known), complete=False)  # it goes on without end
+                    known = []
                 waiting[key] = known
         self._event_before(len(block))
         self._flush()
