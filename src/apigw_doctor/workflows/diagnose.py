@@ -221,11 +221,11 @@ def _facts(evidence: Evidence, judged: list[Judged]) -> Iterable[RequestFact]:
 def _times(traffic: Traffic) -> Iterable[TimesFact]:
     """Integration times of the requests without rows, equal ones counted together."""
     span: dict[int, tuple[float, float]] = {}
-    for place, at in zip(traffic.place, traffic.arrived_at, strict=True):
+    for number, at in zip(traffic.place, traffic.arrived_at, strict=True):
         if at == at:
-            low, high = span.get(place, (at, at))
+            low, high = span.get(number, (at, at))
             if at <= low or at >= high:
-                span[place] = (min(low, at), max(high, at))
+                span[number] = (min(low, at), max(high, at))
     for (number, took), count in Counter(zip(traffic.place, traffic.integration_ms, strict=True)).items():
         place = traffic.places[number]
         first, last = span.get(number, (None, None))
