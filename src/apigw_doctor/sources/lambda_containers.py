@@ -35,11 +35,9 @@ class LambdaContainer:
         payloads: Payloads,
         crowd: Crowd,
         wanted: WantedInvocations,
-        calls_read: dict[str | None, int],
     ) -> None:
         self._reader, self._payloads, self._crowd, self._wanted = reader, payloads, crowd, wanted
         self._roads: dict[tuple[str | None, str | None], StreamRoad] = {}
-        self._calls_read = calls_read
         self._moments = StampMoments()
         #: something stood between the events: of which stream it is can be told only where there is one
         self._odd = False
@@ -88,7 +86,7 @@ class LambdaContainer:
         layout = self._reader.stream_of(group, stream)
         if layout is None or (self._odd and self._roads):
             return None
-        found = self._roads[group, stream] = StreamRoad(self._wanted, self._calls_read, self._moments)
+        found = self._roads[group, stream] = StreamRoad(self._wanted, self._moments)
         found.start(layout, self._reader, self._payloads, self._crowd, (group, stream))
         return found
 
@@ -96,9 +94,8 @@ class LambdaContainer:
 class StreamRoad(LambdaRoad):
     """Reads the events of one stream."""
 
-    def __init__(self, wanted: WantedInvocations, calls_read: dict[str | None, int], moments: StampMoments) -> None:
+    def __init__(self, wanted: WantedInvocations, moments: StampMoments) -> None:
         super().__init__(wanted)
-        self.calls_read = calls_read
         self._moments = {WIDTH: moments}
 
     def start(

@@ -31,8 +31,6 @@ _FIELDS = re.compile(
 )
 _XRAY = re.compile(rb"XRAY TraceId: (1-[0-9a-f]{8}-[0-9a-f]{24})\t")
 _UUID_CHARS = 36
-#: Calls are read of so many invocations of a function, and of every eighth of the others.
-_ALL_CALLS, _ONE_IN = 1000, 8
 
 
 class _Stream(msgspec.Struct):
@@ -55,7 +53,6 @@ class LambdaRoad:
 
     def __init__(self, wanted: WantedInvocations) -> None:
         self._wanted = wanted
-        self.calls_read: dict[str | None, int] = {}
         #: rows of the invocations that are not in the crowd
         self.rows: list[LambdaInvocation] = []
         self._moments: dict[int, Moments] = {}
@@ -181,13 +178,8 @@ class LambdaRoad:
         tail_told(told, ended_at - last, duration_ms)
         if told.until is None or last > told.until:
             told.until = last
-        if self._with_calls():
+        if self._wanted.reads_calls_of(id64(self._request_id)):
             calls_told(told, list(zip(times, map(decoded, texts), strict=True)), ended_at)
-
-    def _with_calls(self) -> bool:
-        function = self._stream.layout.function
-        count = self.calls_read[function] = self.calls_read.get(function, 0) + 1
-        return count <= _ALL_CALLS or count % _ONE_IN == 0
 
     def _next(self, started_at: float, ended_at: float | None, *, begins: bool) -> bool | None:
         """One more invocation of the stream: whether it is the first, where its beginning was seen."""
@@ -227,7 +219,7 @@ class LambdaRoad:
                 previous_ended_at=previous,
             )
             if inconspicuous(placed) and not self._wanted.asks_for_row(placed):
-                note(self._crowd, placed, with_calls=self._with_calls())
+                note(self._crowd, placed, with_calls=self._wanted.reads_calls_of(id64(placed.request_id)))
             else:
                 self.rows.append(placed)
 

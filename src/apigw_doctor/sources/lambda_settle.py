@@ -1,5 +1,7 @@
 """When all lines are read: which init belongs to which invocation, who came first in its stream, how each ended."""
 
+from bisect import bisect_left
+
 from apigw_doctor.evidence.tables import AppLine, LambdaInvocation
 from apigw_doctor.model.terms import Outcome
 from apigw_doctor.sources.lambda_stream import Stream, cite
@@ -32,11 +34,12 @@ def _start_of(facts: Facts) -> float | None:
 def _settle_inits(stream: Stream, ordered: list[Facts]) -> None:
     """Give every INIT_START and init report to the invocation that began next after it."""
     starts = [(facts, at) for facts in ordered if (at := _start_of(facts)) is not None]
+    times = [at for _, at in starts]
     for at in sorted(set(stream.init_starts)):
-        following = next(((facts, start) for facts, start in starts if start >= at - 5.0), None)
-        if following is None:
+        place = bisect_left(times, at - 5.0)
+        if place == len(starts):
             continue
-        facts, start = following
+        facts, start = starts[place]
         init_ms = facts.get("init_ms") or 0.0
         # A gap between init and START means a pre-warmed environment; the caller did not wait for that.
         failed_inits = any(report.status in ("timeout", "error") for report in stream.init_reports)
@@ -45,9 +48,9 @@ def _settle_inits(stream: Stream, ordered: list[Facts]) -> None:
                 facts.setdefault("init_started_at", at)
             facts["saw_init"] = True
     for report in (*stream.init_reports, *stream.restore_reports):
-        following = next(((f, s) for f, s in starts if report.at is None or s >= report.at - 5.0), None)
-        facts = following[0] if following else (ordered[0] if ordered and report.at is None else None)  # type: ignore[assignment]
-        if facts is not None:
+        place = 0 if report.at is None else bisect_left(times, report.at - 5.0)
+        candidates = [facts for facts, _ in starts[place : place + 1]] or (ordered[:1] if report.at is None else [])
+        for facts in candidates:
             reports = facts.setdefault("init_reports", [])
             if all(
                 (known.at, known.phase, known.duration_ms) != (report.at, report.phase, report.duration_ms)
@@ -60,8 +63,8 @@ def _settle_inits(stream: Stream, ordered: list[Facts]) -> None:
                 facts["init_type"] = report.init_type
             facts["saw_init"] = True
     for at_or_none, kind in stream.init_types:
-        begun = [f for f, s in starts if at_or_none is not None and s >= at_or_none - 5.0]
-        for facts in begun[:1]:
+        place = len(starts) if at_or_none is None else bisect_left(times, at_or_none - 5.0)
+        for facts, _ in starts[place : place + 1]:
             facts.setdefault("init_type", kind)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from apigw_doctor.attribution.inconspicuous import inconspicuous, note
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
-from apigw_doctor.evidence.traffic import Traffic
+from apigw_doctor.evidence.traffic import Traffic, id64
 from apigw_doctor.sources.access_events import AccessEvents, WrappedAccess
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
@@ -143,9 +143,7 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
         if isinstance(stretch.surveyed.layout, LambdaLayout):
             payloads, reader = _read_stream(stretch, stretch.surveyed.layout, lambda_road, portion, shared, read)
         elif isinstance(stretch.surveyed.layout, EventLayout):
-            reader = _read_events(
-                stretch, stretch.surveyed.layout, payloads, portion, shared, read, lambda_road.calls_read
-            )
+            reader = _read_events(stretch, stretch.surveyed.layout, payloads, portion, shared, read)
         else:
             reader = FileReader(stretch.surveyed.source, payloads)
             road = _road(stretch, reader, payloads, portion, shared)
@@ -218,7 +216,7 @@ def _read_stream(
         rows = []
         for row in payloads.lambdas.rows():
             if inconspicuous(row) and not shared.invocations.asks_for_row(row):
-                note(crowd, row, with_calls=True)
+                note(crowd, row, with_calls=shared.invocations.reads_calls_of(id64(row.request_id)))
             else:
                 rows.append(row)
         read.unfit = False
@@ -234,7 +232,6 @@ def _read_events(
     portion: Portion,
     shared: Shared,
     read: StretchRead,
-    calls_read: dict[str | None, int],
 ) -> EventReader:
     """Read a container, or a part of one."""
     reader = EventReader(stretch.surveyed.source, payloads)
@@ -245,7 +242,7 @@ def _read_events(
     if layout.access is not None:
         road = AccessEvents(layout.access, reader, payloads.access, traffic, wanted, spool)
     elif layout.kind == "lambda":
-        road = LambdaContainer(reader, payloads, crowd, shared.invocations, calls_read)
+        road = LambdaContainer(reader, payloads, crowd, shared.invocations)
     else:
         road = ExecutionEvents(reader, traffic, wanted, spool, cut_before=stretch.start > 0)
     pieces = EventPieces(stretch.surveyed.source, layout, shared.block_bytes)
