@@ -147,7 +147,9 @@ class Joiner:
         if bounds is None:
             return []
         skew = self.skew_ms or 0.0
-        near = self._by_begin[bisect_left(self._begins, bounds[0] + skew) : bisect_right(self._begins, bounds[1] + skew)]
+        near = self._by_begin[
+            bisect_left(self._begins, bounds[0] + skew) : bisect_right(self._begins, bounds[1] + skew)
+        ]
         free = (row for row in near if row.request_id not in self._taken and row.request_id not in self._claimed)
         return [row for row in free if self._fits(row, request, clocks)]
 

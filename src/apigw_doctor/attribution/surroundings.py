@@ -93,9 +93,9 @@ class Neighbourhood:
 
     def _add_traffic(self, traffic: Traffic) -> None:
         longest: dict[int, float] = {}
-        for place, took, marks in zip(traffic.place, traffic.integration_ms, traffic.marks, strict=True):
-            if marks & LATENCY and took > longest.get(place, -1.0):
-                longest[place] = took
+        for number, took, marks in zip(traffic.place, traffic.integration_ms, traffic.marks, strict=True):
+            if marks & LATENCY and took > longest.get(number, -1.0):
+                longest[number] = took
         for number, count in Counter(traffic.place).items():
             place = traffic.places[number]
             route = self._routes[(place.api_id, place.stage, place.method, place.route or place.function)]

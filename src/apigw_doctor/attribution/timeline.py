@@ -178,7 +178,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     def part(self, kind: type[P]) -> P | None:
         """The part of type `kind`, or None when the evidence does not hold it."""
         name = _PARTS.get(kind)
-        return None if name is None else getattr(self, name)  # type: ignore[no-any-return]
+        return None if name is None else getattr(self, name)
 
 
 _PARTS: dict[type, str] = {

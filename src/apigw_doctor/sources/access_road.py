@@ -4,7 +4,6 @@ Each line is decoded once, by a decoder made for the keys of this file. Records 
 lines that are no JSON, go to the reader that reads everything else.
 """
 
-import re
 from typing import Any
 
 import msgspec
@@ -63,7 +62,13 @@ class AccessRoad:
     """Reads blocks of one uniform file."""
 
     def __init__(
-        self, layout: AccessLayout, reader: FileReader, access: AccessLog, traffic: Traffic, wanted: Wanted, spool: Spool
+        self,
+        layout: AccessLayout,
+        reader: FileReader,
+        access: AccessLog,
+        traffic: Traffic,
+        wanted: Wanted,
+        spool: Spool,
     ) -> None:
         self._reader = reader
         self._spool = spool
@@ -146,7 +151,9 @@ class AccessRoad:
         if integration_ms is not None and integration_ms >= self._wanted.slow_from_ms:
             self._spool.add(len(self._traffic), [(number, line)])
         marks = ACCESS | LATENCY if told else ACCESS
-        self._traffic.add(ident, _extended(record, request_id), _claim(record), place, arrived_at, None, integration_ms, status, marks)
+        self._traffic.add(
+            ident, _extended(record, request_id), _claim(record), place, arrived_at, None, integration_ms, status, marks
+        )
         return True
 
     def _status(self, value: object) -> int | None:
@@ -173,7 +180,11 @@ class AccessRoad:
         if at is _UNKNOWN:
             if len(self._moments) > _MAX_CACHED:
                 self._moments.clear()
-            context = {name: str(value) for name, value in (("requestTimeEpoch", epoch), ("requestTime", record.time)) if value not in _NOTHING}
+            context = {
+                name: str(value)
+                for name, value in (("requestTimeEpoch", epoch), ("requestTime", record.time))
+                if value not in _NOTHING
+            }
             at = self._moments[key] = arrival_of(context, None)[0]
         return at  # type: ignore[return-value]
 
@@ -181,8 +192,8 @@ class AccessRoad:
         path = record.path if record.resource in _NOTHING and record.route_key in _NOTHING else None
         key = (
             record.method, record.resource, record.route_key, path, record.api, record.stage, record.endpoint_type,
-            record.uri, rest, None if rest else record.request_id in _NOTHING, None if rest else _tail(record.request_id),
-            record.trace in _NOTHING,
+            record.uri, rest, None if rest else record.request_id in _NOTHING,
+            None if rest else _tail(record.request_id), record.trace in _NOTHING,
         )  # fmt: skip
         number = self._places.get(key)
         if number is None:

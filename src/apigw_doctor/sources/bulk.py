@@ -25,7 +25,6 @@ from apigw_doctor.sources.swept import Sweep
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations, asked_of
 
-
 #: In more text of Lambda logs than this, calls are read of one in so many of the invocations that went well.
 _ALL_CALLS_BYTES, _CALLS_ONE_IN = 50_000_000, 8
 

@@ -45,13 +45,14 @@ _MOST_OF_A_VALUE = 1000
 _MOST_PARKED, _MOST_ATTACHED = 50_000, 20_000
 #: Lines of a pretty-printed body: they can be nothing but more of the value that began before them.
 _MORE_OF_A_VALUE = re.compile(
-    rb'[ \t]*(?:"[A-Za-z_$@][^"]{0,80}" ?: .*|[}\]]+,?|"[A-Za-z_$@][^"]*",?|-?\d{1,9}(?:\.\d{1,9})?,?|true,?|false,?|null,?)'
+    rb'[ \t]*(?:"[A-Za-z_$@][^"]{0,80}" ?: .*|[}\]]+,?|"[A-Za-z_$@][^"]*",?|-?\d{1,9}(?:\.\d{1,9})?,?'
+    rb"|true,?|false,?|null,?)"
     rb"|[ \t]+[{\[],?"
 )
 
 
 class Piece(NamedTuple):
-    """Lines of one request that stood in one block: the number of the block's first line, places in the block, kinds."""
+    """Lines of one request that stood in one block: number of the block's first line, places in it, kinds."""
 
     number: int
     positions: list[int]
@@ -124,7 +125,10 @@ class ExecutionRoad:
         """Where the first line of the layout begins in a block; None when it has none."""
         at = 0
         while at < len(block):
-            if KEY.match(block, at + self._layout.column) is not None and block.find(b"\n", at, at + self._layout.column) < 0:
+            if (
+                KEY.match(block, at + self._layout.column) is not None
+                and block.find(b"\n", at, at + self._layout.column) < 0
+            ):
                 return at
             at = block.find(b"\n", at) + 1
             if at == 0:
@@ -224,7 +228,7 @@ class ExecutionRoad:
     # settling
 
     def _settle(self) -> None:
-        """Finish every complete request that had no line in the block at hand, and those of the usual course at once."""
+        """Finish requests of the usual course, and every complete one that had no line in the block at hand."""
         fresh, waiting, parked = self._open, self._waiting, self._parked
         for key in [key for key in waiting if key not in fresh]:
             pieces = waiting.pop(key)

@@ -102,7 +102,7 @@ class LambdaRoad:
         return line.startswith(b"XRAY ") or self._request_id in line or b"imed out" in line or self._at(line) is None
 
     def finish(self) -> bool:
-        """The stream has ended; False when its invocations cannot be told apart, so that it has to be read otherwise."""
+        """The stream has ended; False when its invocations cannot be told apart: it has to be read otherwise."""
         if self._unit:
             self._close()
         names = tuple(dict.fromkeys(self._stream.extensions))

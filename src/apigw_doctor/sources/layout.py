@@ -74,10 +74,7 @@ def _front_is_regular(front: bytes) -> bool:
     text = front.decode("latin-1")
     match = _TIMED.fullmatch(text)
     return (
-        match is not None
-        and not is_naive(match[1])
-        and parse_time(match[1]) is not None
-        and text[FRACTION - 1] in ".,"
+        match is not None and not is_naive(match[1]) and parse_time(match[1]) is not None and text[FRACTION - 1] in ".,"
     )
 
 

@@ -45,7 +45,7 @@ class WantedInvocations:
         self._untraced = any(not window.traced for window in windows)
 
     def reads_calls_of(self, ident: int) -> bool:
-        """Whether the calls in the lines of this inconspicuous invocation (`id64`) are read, by whatever road it came."""
+        """Whether calls are read in the lines of this inconspicuous invocation (`id64`), whatever road it came."""
         return ident % self.calls_one_in == 0
 
     def asks_for(

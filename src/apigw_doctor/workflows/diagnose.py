@@ -119,9 +119,7 @@ def _within(evidence: Evidence, period: Period) -> Evidence:
     about = period.widened(_PERIOD_MARGIN_MS) if requests or len(traffic) else period
     invocations = [row for row in evidence.invocations if about.holds(row.begun_at)]
     crowd = evidence.crowd.within(about.holds)
-    return msgspec.structs.replace(
-        evidence, requests=requests, invocations=invocations, traffic=traffic, crowd=crowd
-    )
+    return msgspec.structs.replace(evidence, requests=requests, invocations=invocations, traffic=traffic, crowd=crowd)
 
 
 def _requests(evidence: Evidence) -> int:
