@@ -46,6 +46,10 @@ class Pieces(msgspec.Struct, frozen=True):
     #: of so much text, read line by line, only what is remarkable is kept; and how often the rest is let go
     large_bytes: int = 5_000_000
     sweep_every: int = 8_000
+    #: also the invocations of large Lambda logs
+    lambda_sweeps: bool = True
+#: Of less input smaller parts are made, so that every core has its share; but none smaller than this.
+_TASKS, _LEAST_PART_BYTES = 16, 4_000_000
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -111,6 +115,8 @@ def assign(surveyed: list[Surveyed], part_bytes: int) -> Iterator[Assignment]:
     number = 0
     gathered: list[Stretch] = []
     weight = 0
+    whole = sum(one.size if one.parts else one.text_size for one in surveyed)
+    part_bytes = min(part_bytes, max(_LEAST_PART_BYTES, whole // _TASKS))
     for stretch in (part for one in surveyed for part in _parts(one, part_bytes)):
         size = stretch.size if stretch.surveyed.parts else stretch.surveyed.text_size
         if gathered and weight + size > part_bytes:
