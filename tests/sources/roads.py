@@ -14,6 +14,7 @@ from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.model.watch import Silent
 from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
+from apigw_doctor.sources.lambda_sweep import Disordered
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import find_inputs
@@ -47,6 +48,8 @@ def fast(folder: Path, pieces: Pieces, clean: Surveyed | None = None) -> Evidenc
     while True:
         try:
             return Bulk(surveyed, Payloads(), Silent(), slow_from_ms, pieces).collect()
+        except Disordered:
+            pieces = msgspec.structs.replace(pieces, lambda_sweeps=False)
         except Unfit as unfit:
             surveyed = [one.tolerantly() if one.source.name in unfit.names else one for one in surveyed]
         except TooShort as short:

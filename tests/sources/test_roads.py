@@ -174,3 +174,48 @@ def test_evidence_that_comes_later_has_its_requests_kept(tmp_path: Path) -> None
         except AskedLater as later:
             known = later.wanted
     assert request_id in {row.request_id for row in evidence.requests}
+
+
+def tail_of_streams(draw: Random, streams: int) -> list[str]:
+    """Several streams as `aws logs tail` prints them, one among the other."""
+    events: list[tuple[str, int, str]] = []
+    for number in range(streams):
+        name = f"2026/03/01/[$LATEST]{logs.uuid(draw).replace('-', '')}"
+        for line in logs.lambda_log(draw, draw.choice((1, 4, 12))):
+            if line[:4] == "2026":
+                events.append((line[:24], number, f"{line[:23]}000+00:00 {name} {line[25:]}"))
+            else:
+                events[-1] = (*events[-1][:2], f"{events[-1][2]}\n{line}")
+    events.sort(key=lambda event: event[0])
+    return [text for _, _, text in events]
+
+
+@given(SEEDS)
+@MANY
+def test_large_lambda_logs_read_line_by_line_keep_only_what_is_remarkable(seed: int) -> None:
+    """Inits, positions and lines find their invocations as if all had been kept."""
+    draw = Random(seed)
+    lines = tail_of_streams(draw, draw.choice((1, 2, 5)))
+    if draw.random() < 0.8:  # else a function prints the platform's words, again and again with one id
+        lines = [line for line in lines if "RequestId: x" not in line]
+    lines = draw.sample(lines, len(lines)) if draw.random() < 0.1 else lines
+    pieces = Pieces(1, large_bytes=0, sweep_every=draw.choice((1, 2, 5)))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "aws/lambda/orders-fn/tail.log")
+        one = surveyed(path, "".join(f"{line}\n" for line in lines).encode())
+        assert not differences(tolerant(Path(folder)), fast(Path(folder), pieces, one), Alike())
+
+
+def test_large_lambda_logs_read_line_by_line_keep_few_rows(tmp_path: Path) -> None:
+    """Of well-ended invocations hardly more than between two sweeps."""
+    draw, lines = Random(5), []
+    for number in range(200):
+        second, request_id = f"2026-03-01T10:{number // 60:02d}:{number % 60:02d}", logs.uuid(draw)
+        front = f"{second}.100000+00:00 2026/03/01/[$LATEST]0123456789abcdef0123456789abcdef"
+        report = "Duration: 100.00 ms\tBilled Duration: 100 ms\tMemory Size: 128 MB\tMax Memory Used: 71 MB"
+        lines += [f"{front} START RequestId: {request_id} Version: 7", f"{front} END RequestId: {request_id}"]
+        lines.append(f"{front} REPORT RequestId: {request_id}\t{report}")
+    one = surveyed(tmp_path / "tail.log", "".join(f"{line}\n" for line in lines).encode())
+    evidence = fast(tmp_path, Pieces(1, large_bytes=0, sweep_every=10), one)
+    assert len(evidence.invocations) < 30
+    assert len(evidence.invocations) + len(evidence.crowd) == 200

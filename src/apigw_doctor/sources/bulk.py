@@ -6,6 +6,7 @@ access logs, execution logs, slow requests that came near a limit after all, and
 
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,11 +17,12 @@ from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.crew import run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
-from apigw_doctor.sources.payload import Payloads
+from apigw_doctor.sources.lambda_sweep import LambdaSweep
+from apigw_doctor.sources.payload import Payloads, functions_of, named_by_file
 from apigw_doctor.sources.portions import Assignment, Pieces, Portion, Shared, StretchRead, assign, read_portion
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import SlowLog, bring_back, bring_back_swept, near_from_ms
-from apigw_doctor.sources.survey import Road, Surveyed
+from apigw_doctor.sources.survey import Road, Surveyed, is_lambda_log
 from apigw_doctor.sources.swept import Sweep
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations, asked_of
@@ -76,6 +78,7 @@ class Bulk:
         Raises:
             Unfit: when files have to go another road; start again with them on it.
             TooShort: when slow requests have to be kept from a shorter time on.
+            Disordered: when a stream's invocations that were let go turn out to follow others.
             AskedLater: when requests were let go that evidence read later speaks of.
         """
         self._watcher.phase("reading")
@@ -105,7 +108,9 @@ class Bulk:
             traffic.extend(more)
         payloads.requests.drop_fragments(execution.traffic)
         evidence.traffic = self._united(access.traffic, execution.traffic)
+        swept = self._read_lambda_others()
         crowd, invocations = self._lambda_logs(folder / "lambda")
+        crowd.extend(swept)
         evidence.files.extend(self._files.values())
         evidence = payloads.finish()
         evidence.invocations = each_once([*invocations, *evidence.invocations])
@@ -114,9 +119,9 @@ class Bulk:
 
     def _read_others(self, traffic: Traffic, path: Path) -> Sweep | None:
         """Read everything that is not uniform; of the large files, last, only what is remarkable is kept."""
-        large = [one for one in self._of(Road.TOLERANT) if one.text_size >= self._pieces.large_bytes]
+        large = [one for one in self._large() if not is_lambda_log(one)]
         for one in self._of(Road.TOLERANT):
-            if one not in large:
+            if one not in self._large():
                 self._read_tolerantly(one)
         if not large:
             return None
@@ -130,6 +135,25 @@ class Bulk:
         if any(map(more.asks_for, traffic.ident, traffic.arrived_at)):
             raise AskedLater(more)
         return sweep
+
+    def _large(self) -> list[Surveyed]:
+        return [one for one in self._of(Road.TOLERANT) if one.text_size >= self._pieces.large_bytes]
+
+    def _read_lambda_others(self) -> Crowd:
+        """Read large Lambda logs that are not uniform, now that it is known which invocations are asked for."""
+        crowd, lambdas = Crowd(), self._payloads.lambdas
+        large = [one for one in self._large() if is_lambda_log(one)]
+        if not large:
+            return crowd
+        so_far = self._payloads.so_far()
+        named = partial(named_by_file, names=functions_of(so_far))
+        sweep = LambdaSweep(crowd, asked_of(so_far).asks_for_row, named, self._pieces.sweep_every)
+        if self._pieces.lambda_sweeps:
+            lambdas.invocations.met = sweep.met
+        for one in large:
+            self._read_tolerantly(one)
+        lambdas.invocations.met = None
+        return crowd
 
     def _asked(self) -> Wanted:
         """What the evidence read so far speaks of."""

@@ -11,6 +11,7 @@ from apigw_doctor.model.watch import Silent, Watcher
 from apigw_doctor.sources.bulk import AskedLater, Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.heads import forget
+from apigw_doctor.sources.lambda_sweep import Disordered
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import Input, find_inputs, head_text
@@ -127,16 +128,18 @@ def _further(watcher: Watcher, before: int, count: int) -> None:
 def _in_bulk(
     surveyed: list[Surveyed], start: Callable[[], Payloads], watcher: Watcher, processes: int | None
 ) -> Reading:
-    slow_from_ms, known = SLOW_FROM_MS, Wanted()
+    slow_from_ms, known, pieces = SLOW_FROM_MS, Wanted(), Pieces(processes)
     for one in surveyed:
         forget(one.source)  # the heads of many files are megabytes, and have told what they can
     while True:
         payloads = start()
-        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, Pieces(processes), known)
+        bulk = Bulk(surveyed, payloads, watcher, slow_from_ms, pieces, known)
         try:
             return _reading(bulk.collect(), payloads, bulk.problems, recognised=bulk.recognised)
         except Unfit as unfit:
             surveyed = [one.tolerantly() if one.source.name in unfit.names else one for one in surveyed]
+        except Disordered:
+            pieces = msgspec.structs.replace(pieces, lambda_sweeps=False)
         except AskedLater as later:
             known = later.wanted
         except TooShort as short:

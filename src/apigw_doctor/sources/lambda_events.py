@@ -44,8 +44,6 @@ class LambdaEvents:
 
     def __init__(self, invocations: Invocations) -> None:
         self.invocations = invocations
-        #: function names that events told of a stream
-        self.functions: dict[str, str] = {}
 
     def event(self, value: dict[str, Any], where: Where) -> bool:
         """Read one JSON event; False when it is neither a platform event nor an application line."""
@@ -60,7 +58,7 @@ class LambdaEvents:
         stream = self.invocations.stream(where)
         metrics = record.get("metrics") if isinstance(record.get("metrics"), dict) else {}
         if isinstance(record.get("functionName"), str):
-            self.functions[where.stream_key] = record["functionName"]
+            self.invocations.functions[where.stream_key] = record["functionName"]
         elif isinstance(record.get("functionArn"), str) and (name := function_from_uri(record["functionArn"])[0]):
             where = msgspec.structs.replace(where, function=where.function or name)
         request_id = record.get("requestId")

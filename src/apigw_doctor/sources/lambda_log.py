@@ -19,6 +19,7 @@ True
 """
 
 import re
+from collections.abc import Iterator
 
 import msgspec
 
@@ -135,8 +136,16 @@ class LambdaLog:
     def rows(self) -> list[LambdaInvocation]:
         """Every invocation, after inits and loose lines have found theirs."""
         for stream in self.invocations.streams.values():
-            settle(stream, self.invocations.facts, self._events.functions)
+            settle(stream, self.invocations.facts, self.invocations.functions)
         return [invocation_row(request_id, facts) for request_id, facts in self.invocations.facts.items()]
+
+    def last_rows(self) -> Iterator[LambdaInvocation]:
+        """The same when nothing more will be read; each is forgotten when it was given."""
+        for stream in self.invocations.streams.values():
+            settle(stream, self.invocations.facts, self.invocations.functions)
+        for request_id, facts in self.invocations.facts.items():
+            yield invocation_row(request_id, facts)
+            facts.clear()
 
     def tells_of_one(self) -> bool:
         """All lines are of one invocation whose START was among them, or of none."""

@@ -1,6 +1,7 @@
 """What is known of one log stream and of its invocations while lines are being read."""
 
 import re
+from collections.abc import Callable
 
 import msgspec
 
@@ -33,6 +34,10 @@ class Stream(msgspec.Struct, kw_only=True):
     last_id: str | None = None
     #: the last REPORT line, which may go on over the next lines
     report: str | None = None
+    #: invocations that were settled while reading goes on, their last moment, and the end of the last one
+    settled: int = 0
+    settled_until: float = 0.0
+    previous_ended_at: float | None = None
 
 
 class Invocations:
@@ -41,6 +46,10 @@ class Invocations:
     def __init__(self) -> None:
         self.facts: dict[str, Facts] = {}
         self.streams: dict[str, Stream] = {}
+        #: function names that events told of a stream
+        self.functions: dict[str, str] = {}
+        #: told of every line of an invocation, while much input is read
+        self.met: Callable[[Invocations, str, Stream | None, float | None], None] | None = None
 
     def stream(self, where: Where) -> Stream:
         """The stream that a line stands in."""
@@ -62,6 +71,8 @@ class Invocations:
 
     def of(self, request_id: str, where: Where) -> Facts:
         """The invocation with this id; what the line's place tells is filled in."""
+        if self.met is not None:
+            self.met(self, request_id, self.streams.get(where.stream_key), where.at)
         facts = self.facts.setdefault(request_id, {})
         facts.setdefault("stream_key", where.stream_key)
         if where.function and not facts.get("function"):

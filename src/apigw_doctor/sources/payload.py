@@ -5,6 +5,7 @@ that nobody knew it. It is told the message's time, group and stream by whoever 
 """
 
 from copy import copy
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -201,11 +202,8 @@ class Payloads:
             named = files[0] if len(files) == 1 else f"{files[0]} and {len(files) - 1} more"
             self.evidence.notes.append(f"times without a zone {said} ({named})")
         self.evidence.integrations = configuration.join_routes(self.evidence.integrations)
-        names = {row.function for row in self.evidence.requests if row.function}
-        names |= {row.function for row in self.evidence.functions} | {
-            row.function for row in self.evidence.integrations if row.function
-        }
-        self.evidence.invocations = [named_by_file(row, names) for row in self.lambdas.rows()]
+        with_name = partial(named_by_file, names=functions_of(self.evidence))
+        self.evidence.invocations = [with_name(row) for row in self.lambdas.last_rows()]
         return self.evidence
 
 
@@ -218,6 +216,13 @@ def _same(row: object, known: object) -> bool:
         for field in row.__struct_fields__  # type: ignore[attr-defined]
         if field != "cites"
     )
+
+
+def functions_of(evidence: Evidence) -> set[str]:
+    """Functions that requests and configuration name."""
+    found = {row.function for row in evidence.requests} | {row.function for row in evidence.functions}
+    found |= {row.function for row in evidence.integrations} | {place.function for place in evidence.traffic.places}
+    return {name for name in found if name}
 
 
 def named_by_file(row: LambdaInvocation, names: set[str]) -> LambdaInvocation:

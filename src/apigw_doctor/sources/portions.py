@@ -48,6 +48,8 @@ class Pieces(msgspec.Struct, frozen=True):
     sweep_every: int = 8_000
     #: also the invocations of large Lambda logs
     lambda_sweeps: bool = True
+
+
 #: Of less input smaller parts are made, so that every core has its share; but none smaller than this.
 _TASKS, _LEAST_PART_BYTES = 16, 4_000_000
 

@@ -10,7 +10,7 @@ from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of, w
 from apigw_doctor.sources.event_layout import EventLayout, event_layout_of
 from apigw_doctor.sources.file_reader import GROUND_TRUTH
 from apigw_doctor.sources.lambda_layout import LambdaLayout, lambda_layout_of
-from apigw_doctor.sources.layout import Layout, layout_of
+from apigw_doctor.sources.layout import KEY, Layout, layout_of
 from apigw_doctor.sources.reading import Input, head, plain_size
 
 #: Compressed logs are about this much larger than their files.
@@ -91,3 +91,12 @@ def _road(layout: AnyLayout | None) -> Road:
             return Road.ACCESS
         case None:
             return Road.TOLERANT
+
+
+def is_lambda_log(one: Surveyed) -> bool:
+    """The input begins with lines of Lambda's platform, and with none of the gateway."""
+    start = head(one.source)
+    return _PLATFORM.search(start) is not None and KEY.search(start) is None
+
+
+_PLATFORM = re.compile(rb"(?:START|END|REPORT) RequestId: |INIT_START |platform\.(?:start|report|initStart)")
