@@ -354,9 +354,9 @@ class FileReader:
             for item in documents.unwrap(document.value):
                 self._count_unread(document.number, _why_no_row(item.row))
         elif not self._last.continues and not self._as_line(document):
-            lines = document.text.count("\n") + 1 if document.text else 1
-            for offset in range(lines):
-                self._count_unread(document.number + offset, "JSON of no kind that is known")
+            for number, line in enumerate((document.text or "{}").split("\n"), document.number):
+                if line.strip():
+                    self._count_unread(number, "JSON of no kind that is known")
 
     def _as_line(self, document: json_blocks.Document) -> bool:
         """JSON that a function printed: a line of the invocation open in this file."""
