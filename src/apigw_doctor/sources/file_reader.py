@@ -141,6 +141,10 @@ class FileReader:
         """A JSON document has begun and not ended."""
         return self._block is not None
 
+    def unread_lines(self) -> int:
+        """How many lines could not be read so far."""
+        return sum(map(len, self._unread.values()))
+
     def requests_met(self) -> int:
         """How many requests are known by id."""
         return len(self._payloads.requests)

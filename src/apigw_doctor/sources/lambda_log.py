@@ -153,7 +153,12 @@ class LambdaLog:
         ids = {request_id for stream in streams.values() for request_id in stream.ids}
         if len(streams) > 1 or len(ids) > 1 or ids != facts.keys():
             return False
-        return all(known.get("saw_start") for known in facts.values())
+        starts = [known.get("started_at") for known in facts.values() if known.get("saw_start")]
+        if len(starts) < len(facts):
+            return False
+        # Lines without an id belong to the init, or it has to be found out whose they are.
+        loose = [line.at for stream in streams.values() for line in stream.loose]
+        return all(at is not None and start is not None and at < start for at in loose for start in starts)
 
     def is_running(self) -> bool:
         """The end of an invocation is missing."""

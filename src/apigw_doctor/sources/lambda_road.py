@@ -196,11 +196,13 @@ class LambdaRoad:
 
     def _replay(self, unit: list[tuple[int, bytes]]) -> None:
         """Read an invocation line by line."""
+        before = self._reader.unread_lines()
         log = self._read(unit)
         rows = log.rows()
         stream = self._stream
         stream.extensions += log.extensions()
-        if stream.running or not (log.tells_of_one() and self._begins_alone([line for _, line in unit])):
+        unread = self._reader.unread_lines() != before
+        if stream.running or unread or not (log.tells_of_one() and self._begins_alone([line for _, line in unit])):
             stream.entangled = True  # it will be read again
         stream.running = log.is_running() or not rows  # an init without its invocation yet
         for row in rows:
