@@ -138,6 +138,8 @@ def _bare_invocation(row: LambdaInvocation) -> bytes:
 
 
 _NO_LINE = "no line of a known log"
+#: What an element of a document is called when it is looked at alone.
+_ENTRY, _ALONE = "an entry of a document that holds nothing known", "JSON of no kind that is known"
 
 
 def _unread(one: Evidence, other: Evidence, alike: Alike) -> Iterator[object]:
@@ -145,7 +147,7 @@ def _unread(one: Evidence, other: Evidence, alike: Alike) -> Iterator[object]:
     for evidence in (one, other):
         counts.append(Counter())
         for row in evidence.unread:
-            counts[-1][row.reason] += row.lines
+            counts[-1][_ALONE if row.reason == _ENTRY else row.reason] += row.lines
     if abs(counts[0][_NO_LINE] - counts[1][_NO_LINE]) <= alike.bad_times:
         counts[1][_NO_LINE] = counts[0][_NO_LINE]
     if +counts[0] != +counts[1]:

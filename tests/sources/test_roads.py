@@ -28,8 +28,7 @@ from apigw_doctor.sources.survey import Road, survey
 from apigw_doctor.sources.wanted import Wanted
 
 SEEDS = st.integers(0, 2**32)
-#: The same examples in every run: about one in three thousand differs in a way not worth a rule (blanks in a cite).
-MANY = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 STREAM = "aws/lambda/orders-fn/2026/03/01/[$LATEST]0123456789abcdef0123456789abcdef.log"
 NAMES = ("API-Gateway-Execution-Logs_a1b2c3d4e5/prod/000000.log", "execution.log")
 

@@ -69,7 +69,7 @@ class LambdaRoad:
         self._unit: list[tuple[int, bytes]] = []
         self._started = False
         self._reported = False
-        self._request_id = b""
+        self._request_id = self._start_line = b""
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
@@ -89,6 +89,7 @@ class LambdaRoad:
                     unit = self._unit
                 if kind == b"START":
                     self._started = True
+                    self._start_line = line
                     self._request_id = line[column + len(_START) : column + len(_START) + _UUID_CHARS]
             elif self._reported and not self._belongs(line):
                 self._close()
@@ -99,7 +100,13 @@ class LambdaRoad:
 
     def _belongs(self, line: bytes) -> bool:
         """A line behind REPORT still speaks of that invocation."""
-        return line.startswith(b"XRAY ") or self._request_id in line or b"imed out" in line or self._at(line) is None
+        if line.startswith(b"XRAY ") or self._request_id in line:
+            return True
+        at = self._at(line)
+        if at is None:
+            return True
+        begun_at = self._at(self._start_line)
+        return b"imed out" in line and begun_at is not None and at >= begun_at
 
     def finish(self) -> bool:
         """The stream has ended; False when its invocations cannot be told apart: it has to be read otherwise."""
