@@ -296,7 +296,7 @@ _INIT_LEEWAY_MS = 2000.0
 #: An invocation has lines up to so long behind its end.
 _LATE_MS = 5.0
 #: The beginning of a UUID, or the end of an extended request id.
-_ID_LIKE = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|[\w+/-]{10}=")
+_ID_LIKE = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-|=(?![\w=])")
 _LEVELS_PYTHON = frozenset((b"[DEBUG]", b"[INFO]", b"[WARNING]"))
 _LEVELS_NODE = frozenset((b"TRACE", b"DEBUG", b"INFO", b"WARN"))
 _ISO_LIKE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
