@@ -503,3 +503,14 @@ def test_nothing_that_steers_a_terminal_remains(text: str) -> None:
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
     assert clean_terminal(shown) == shown
     shown.encode()
+
+
+@pytest.mark.parametrize("opening", ["[\n  ", "[ \r\n\t", "["])
+def test_values_of_a_list_that_opens_at_a_lines_end_are_hidden(opening: str) -> None:
+    """Pretty-printed JSON puts them on the next lines."""
+    text = f'{{"x-api-key": {opening}"abcdef123456",\n  "zzzzyyyy1234"\n], "items": [\n  "book"\n]}}'
+    hidden = redact(text)
+    assert "abcdef123456" not in hidden
+    assert "zzzzyyyy1234" not in hidden
+    assert "book" in hidden
+    assert redact(hidden) == hidden

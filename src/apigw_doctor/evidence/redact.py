@@ -154,6 +154,10 @@ _NEWS = re.compile(
 )
 
 
+#: A list that opens at a line's end: its values stand on the next lines.
+_LIST_BELOW = re.compile(r"""([:=][ \t]{0,16}\[)[ \t]{0,64}\r?\n[ \t]{0,64}(?=\\{0,64}["'`])""")
+
+
 def redact(text: str) -> str:
     """Return `text` with every secret replaced by `[REDACTED:<kind>]`.
 
@@ -165,6 +169,8 @@ def redact(text: str) -> str:
             text = shape.pattern.sub(shape.replacement, text)
     lowered = text.lower()
     if any(needle in lowered for needle in _SECRET_NAME_NEEDLES):
+        if "[" in text and "\n" in text:
+            text = _LIST_BELOW.sub(r"\1", text)
         text = _replace_named(text, _SECRET_NAMES, _marker_for)
     return text
 
