@@ -39,8 +39,6 @@ def answer(folder: Path, case: dict[str, Any], bulk_from: int) -> dict[str, Any]
 def test_both_readers_give_one_answer(path: Path, tmp_path: Path) -> None:
     """Verdicts, summary, coverage, findings, fixes, routes, unread lines, gaps and notes are the same."""
     case = load(path)
-    if case.get("stdin"):
-        pytest.skip("standard input is a file like any other")
     for name, text in case["files"].items():
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)

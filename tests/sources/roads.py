@@ -122,7 +122,7 @@ def _invocations(one: Evidence, other: Evidence) -> Iterator[object]:
         if rows[bare]:
             rows[bare] -= 1
         elif inconspicuous.inconspicuous(row):
-            inconspicuous.note(crowd, row, with_calls=True)
+            inconspicuous.note(crowd, row)
         else:
             yield "missing", row
     yield from (("not in the file", bare) for bare in rows.elements())

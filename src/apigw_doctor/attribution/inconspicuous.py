@@ -19,7 +19,7 @@ def inconspicuous(row: LambdaInvocation) -> bool:
     return row.outcome is Outcome.SUCCESS and row.error_text is None and row.error_type is None
 
 
-def note(crowd: Crowd, row: LambdaInvocation, *, with_calls: bool) -> None:
+def note(crowd: Crowd, row: LambdaInvocation) -> None:
     """Put an inconspicuous invocation into the columns."""
     number = crowd.number(row.function)
     told = crowd.functions[number]
@@ -41,8 +41,7 @@ def note(crowd: Crowd, row: LambdaInvocation, *, with_calls: bool) -> None:
     last = row.lines[-1].at if row.lines else None
     if last is not None and (told.until is None or last > told.until):
         told.until = last
-    if with_calls:
-        calls_told(told, lines, row.finished_at)
+    calls_told(told, lines, row.finished_at)
 
 
 def tail_told(told: FunctionTold, tail_ms: float | None, duration_ms: float | None) -> None:

@@ -27,9 +27,6 @@ from apigw_doctor.sources.swept import Sweep
 from apigw_doctor.sources.wanted import SLOW_FROM_MS, Wanted, wishes_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations, asked_of
 
-#: In more text of Lambda logs than this, calls are read of one in so many of the invocations that went well.
-_ALL_CALLS_BYTES, _CALLS_ONE_IN = 50_000_000, 8
-
 
 class Unfit(Exception):  # noqa: N818 - a state of the input
     """Files that looked uniform and were not: they have to be read by the tolerant reader."""
@@ -202,8 +199,6 @@ class Bulk:
 
     def _lambda_logs(self, folder: Path) -> tuple[Crowd, list[LambdaInvocation]]:
         asked = asked_of(self._payloads.so_far())
-        if sum(one.text_size for one in self._of(Road.LAMBDA)) > _ALL_CALLS_BYTES:
-            asked.calls_one_in = _CALLS_ONE_IN
         crowd, invocations = Crowd(), list[LambdaInvocation]()
         try:
             portions = [portion for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked)]

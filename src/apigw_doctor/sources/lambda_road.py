@@ -185,8 +185,7 @@ class LambdaRoad:
         tail_told(told, ended_at - last, duration_ms)
         if told.until is None or last > told.until:
             told.until = last
-        if self._wanted.reads_calls_of(id64(self._request_id)):
-            calls_told(told, list(zip(times, map(decoded, texts), strict=True)), ended_at)
+        calls_told(told, list(zip(times, map(decoded, texts), strict=True)), ended_at)
 
     def _next(self, started_at: float, ended_at: float | None, *, begins: bool) -> bool | None:
         """One more invocation of the stream: whether it is the first, where its beginning was seen."""
@@ -228,7 +227,7 @@ class LambdaRoad:
                 previous_ended_at=previous,
             )
             if inconspicuous(placed) and not self._wanted.asks_for_row(placed):
-                note(self._crowd, placed, with_calls=self._wanted.reads_calls_of(id64(placed.request_id)))
+                note(self._crowd, placed)
             else:
                 self.rows.append(placed)
 

@@ -77,7 +77,7 @@ class LambdaSweep:
         for request_id, facts in beginning:
             row = self._named(invocation_row(request_id, facts))
             if inconspicuous(row) and not self._keeps(row):
-                note(self.crowd, row, with_calls=True)
+                note(self.crowd, row)
                 del invocations.facts[request_id]
 
     def _is_over(self, request_id: str, facts: Facts, latest: float) -> bool:

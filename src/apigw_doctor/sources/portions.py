@@ -8,7 +8,7 @@ import msgspec
 from apigw_doctor.attribution.inconspicuous import inconspicuous, note
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
-from apigw_doctor.evidence.traffic import Traffic, id64
+from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.access_events import AccessEvents, WrappedAccess
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
@@ -224,7 +224,7 @@ def _read_stream(
         rows = []
         for row in payloads.lambdas.rows():
             if inconspicuous(row) and not shared.invocations.asks_for_row(row):
-                note(crowd, row, with_calls=shared.invocations.reads_calls_of(id64(row.request_id)))
+                note(crowd, row)
             else:
                 rows.append(row)
         read.unfit = False

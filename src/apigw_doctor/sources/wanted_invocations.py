@@ -34,8 +34,6 @@ class WantedInvocations:
         windows: tuple[Window, ...] = (),
     ) -> None:
         #: id64 of invocations' ids and of trace roots
-        #: calls are read in the lines of one in so many inconspicuous invocations
-        self.calls_one_in = 1
         self.idents = idents
         #: ids of gateway requests that a function may have written into its log
         self.logged = logged
@@ -43,10 +41,6 @@ class WantedInvocations:
         self._ends = [window.begin_to for window in self._windows]
         self._longest = max((window.begin_to - window.begin_from for window in windows), default=0.0)
         self._untraced = any(not window.traced for window in windows)
-
-    def reads_calls_of(self, ident: int) -> bool:
-        """Whether calls are read in the lines of this inconspicuous invocation (`id64`), whatever road it came."""
-        return ident % self.calls_one_in == 0
 
     def asks_for(
         self, function: str | None, begun_at: float | None, finished_at: float | None, *, traced: bool
