@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from apigw_doctor.attribution.joins import Joiner
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
 from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
@@ -197,21 +198,30 @@ class Bulk:
             log.add(portion, assignment, before)
         return log
 
-    def _lambda_logs(self, folder: Path) -> tuple[Crowd, list[LambdaInvocation]]:
-        asked = asked_of(self._payloads.so_far())
-        crowd, invocations = Crowd(), list[LambdaInvocation]()
+    def _lambda_logs(self, folder: Path, skew_ms: float | None = None) -> tuple[Crowd, list[LambdaInvocation]]:
+        """The Lambda logs, whose clock is `skew_ms` off the gateway's as far as that is known."""
+        so_far = self._payloads.so_far()
         try:
+            asked = asked_of(so_far, skew_ms or 0.0)
             portions = [portion for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked)]
         except Unfit as unfit:
             # Only these files go the other road: what the gateway's logs told stays as it is.
             for one in [one for one in self._of(Road.LAMBDA) if one.source.name in unfit.names]:
                 self._surveyed.remove(one)
                 self._read_tolerantly(one)
-            return self._lambda_logs(folder.with_name(f"{folder.name}-again"))
+            return self._lambda_logs(folder.with_name(f"{folder.name}-again"), skew_ms)
+        crowd, invocations = Crowd(), list[LambdaInvocation]()
         for portion in portions:
-            self._payloads.requests.adopt(self._take(portion))
             crowd.extend(portion.crowd)
             invocations.extend(portion.rows)
+        if skew_ms is None and portions:
+            seen = msgspec.structs.replace(so_far, invocations=invocations, crowd=crowd)
+            skew_ms = Joiner(seen).skew_ms
+            if skew_ms is not None:
+                # Invocations were asked for at the gateway's times: those at the log's own are the right ones.
+                return self._lambda_logs(folder.with_name(f"{folder.name}-shifted"), skew_ms)
+        for portion in portions:
+            self._payloads.requests.adopt(self._take(portion))
         return crowd, invocations
 
     def _portions(

@@ -68,8 +68,11 @@ class WantedInvocations:
         return self.asks_for(row.function, row.begun_at, row.finished_at, traced=row.trace_id is not None)
 
 
-def asked_of(evidence: Evidence) -> WantedInvocations:
-    """The invocations that the requests with rows may have called, by any way of joining."""
+def asked_of(evidence: Evidence, skew_ms: float = 0.0) -> WantedInvocations:
+    """The invocations that the requests with rows may have called, by any way of joining.
+
+    `skew_ms` is how far the Lambda log's clock is ahead of the gateway's.
+    """
     limits = EffectiveLimits(evidence)
     idents: set[int] = set()
     logged: set[str] = set()
@@ -84,14 +87,24 @@ def asked_of(evidence: Evidence) -> WantedInvocations:
             continue
         logged.update(item for item in (row.request_id, row.extended_request_id) if item is not None)
         kind = kind_of(row, limit)
-        if kind is not None and (window := _window(row, clocks_of(row, limit, kind, None, None))) is not None:
+        if kind is not None and (window := _window(row, clocks_of(row, limit, kind, None, None), skew_ms)) is not None:
             windows.append(window)
     return WantedInvocations(frozenset(idents), frozenset(logged), tuple(windows))
 
 
-def _window(row: GatewayRequest, clocks: Clocks) -> Window | None:
+def _window(row: GatewayRequest, clocks: Clocks, skew_ms: float) -> Window | None:
     begin, end = begin_bounds(row, clocks), end_bounds(row, clocks)
-    return None if begin is None else Window(*begin, *end, row.function, row.trace_id is not None)
+    if begin is None:
+        return None
+    (begin_from, begin_to), (end_from, end_to) = begin, end
+    return Window(
+        begin_from + skew_ms,
+        begin_to + skew_ms,
+        end_from + skew_ms,
+        end_to + skew_ms,
+        row.function,
+        row.trace_id is not None,
+    )
 
 
 def _fits(window: Window, function: str | None, finished_at: float | None) -> bool:
