@@ -171,6 +171,7 @@ def test_long_runs_of_odd_lines_take_time_in_proportion(monkeypatch: pytest.Monk
         looked += at - road._looked_at
         return look(road, at)
 
+    monkeypatch.setenv("APIGW_DOCTOR_NATIVE", "0")
     monkeypatch.setattr(ExecutionRoad, "_event_before", counted)
     written(tmp_path / "execution.log", [*some_log(), *["what is this"] * 20_000])
     fast(tmp_path, Pieces(1, 10**9, 1 << 20), surveys_of(some_log(), tmp_path.parent / "clean.log"))

@@ -120,6 +120,11 @@ class Traffic:
             for (name, code), values in zip(COLUMNS.items(), zip(*records, strict=True), strict=True):
                 getattr(self, name).extend(array(code, values))
 
+    def take_columns(self, columns: Iterable[bytes]) -> None:
+        """Many more requests, in columns of machine values in the order of `COLUMNS`."""
+        for name, values in zip(COLUMNS, columns, strict=True):
+            getattr(self, name).frombytes(values)
+
     def extend(self, other: "Traffic") -> None:
         """All requests of `other`, whose places may be numbered differently."""
         numbers = [self.number(place) for place in other.places]

@@ -78,6 +78,8 @@ class ExecutionEvents:
 class GroupRoad(ExecutionRoad):
     """Reads the events of one log group."""
 
+    _stamped = True
+
     def __init__(
         self,
         reader: EventReader,
@@ -130,14 +132,16 @@ class GroupRoad(ExecutionRoad):
         text = self._events.messages[at]
         found = parse_event(text) if text.startswith("(") else None
         if found is not None:
-            self._passed_here.append(at)
-            self._open.setdefault(f"({found[0]}) ".encode(), []).append(at)
+            self._join(f"({found[0]}) ".encode(), at)
             return
         before = parse_event(self._events.messages[at - 1] if at else self._before)
         if before is not None:
             self._live.after(continues=value_may_continue(before[1]))
         events = self._events
         self._live.container_event(wrapped(events, at), events.numbers[at], alone=events.is_alone(at))
+
+    def _careful(self) -> set[bytes]:
+        return self.careful
 
     def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
         return key not in self.careful and super()._entered_quickly(key, plan, lines, pieces)

@@ -7,8 +7,9 @@ the file's layout says go there too, or stay with the line whose value they cont
 """
 
 import re
+from collections.abc import Callable
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
@@ -18,9 +19,13 @@ from apigw_doctor.sources.execution_log import value_may_continue
 from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, KIND_WIDTH, OTHER, STARTED, Plan, Shapes
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
+from apigw_doctor.sources.native import native
 from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.spool import Label, Spool
 from apigw_doctor.sources.wanted import Wanted
+
+if TYPE_CHECKING:
+    from apigw_doctor.sources._native import Execution
 
 _METHOD_LINE = re.compile(r"HTTP Method: (\w+), Resource Path: (\S*)")
 _KEY_LINE = re.compile(r"method '(\w+) (\S+)'")
@@ -35,6 +40,7 @@ _LAMBDA = len("AWS Integration Endpoint RequestId")
 _EXTENDED = len("Extended Request Id: ")
 _XRAY = len("X-ray Tracing ID")
 _BODY_CHARS = 600
+_NEVER = float("inf")
 _MAX_CACHED = 20_000
 #: Requests that began before a cut have lines among so many behind it, or in the same block.
 _CUT_LINES = 2000
@@ -44,11 +50,13 @@ _MOST_HELD, _MOST_PIECES = 20_000, 5
 _MOST_OF_A_VALUE = 1000
 _MOST_PARKED, _MOST_ATTACHED = 50_000, 20_000
 #: Lines of a pretty-printed body: they can be nothing but more of the value that began before them.
-_MORE_OF_A_VALUE = re.compile(
-    rb'[ \t]*(?:"[A-Za-z_$@][^"]{0,80}" ?: .*|[}\]]+,?|"[A-Za-z_$@][^"]*",?|-?\d{1,9}(?:\.\d{1,9})?,?'
+_MORE = (
+    rb'(?:[ \t]*(?:"[A-Za-z_$@][^"]{0,80}" ?: .*|[}\]]+,?|"[A-Za-z_$@][^"]*",?|-?\d{1,9}(?:\.\d{1,9})?,?'
     rb"|true,?|false,?|null,?)"
-    rb"|[ \t]+[{\[],?"
+    rb"|[ \t]+[{\[],?)"
 )
+_MORE_OF_A_VALUE = re.compile(_MORE)
+_LINES_OF_A_VALUE = re.compile(_MORE + rb"(?:\n" + _MORE + rb")*+")
 
 
 class Piece(NamedTuple):
@@ -64,6 +72,9 @@ class Piece(NamedTuple):
 
 class ExecutionRoad:
     """Reads blocks of one uniform file."""
+
+    #: times stand before the lines as `stamps` writes them
+    _stamped = False
 
     def __init__(
         self,
@@ -111,7 +122,7 @@ class ExecutionRoad:
         self._joined: tuple[int, tuple[int, bytes]] = (-1, (-1, b""))
         self._last_live = -1
         #: number of a line -> lines that go on with its value
-        self._attached: dict[Label, list[tuple[Label, bytes]]] = {}
+        self._attached: dict[Label, list[tuple[int, bytes]]] = {}
         self._places: dict[tuple[object, ...], int] = {}
         self._functions: dict[bytes, str | None] = {}
         self._statuses: dict[bytes, int | None] = {}
@@ -120,6 +131,11 @@ class ExecutionRoad:
         self._records: list[tuple[int, int, int, int, float, float, float, int, int]] = []
         self._api = reader.api_and_stage()
         self._slow_from = wanted.slow_from_ms
+        #: gathers lines and enters the usual requests, where it was built and lines have times; made when it is needed
+        self._gatherer: Execution | None = None
+        self._module = native() if layout.timed else None
+        #: place in the block of the last line of the layout before the odd one at hand; -1 for none
+        self._preceding = -1
 
     def first_event(self, block: bytes) -> int | None:
         """Where the first line of the layout begins in a block; None when it has none."""
@@ -139,12 +155,17 @@ class ExecutionRoad:
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
+        if self._module is not None:
+            return number + self._gathered(block, number)
         lines = lines_of(block)
         self.feed_lines(lines, number)
         return number + len(lines)
 
     def feed_lines(self, lines: list[bytes], number: int) -> None:
         """Read lines of which the first one has this number."""
+        if self._module is not None:
+            self._gathered(lines, number)
+            return
         self._number, self._block, self._looked_at = number, lines, 0
         begun, unusual = self._open.get, self._unusual
         for at, found in enumerate(map(begun, map(self._key_of, lines))):
@@ -153,6 +174,51 @@ class ExecutionRoad:
             found.append(at)
         self._sink.clear()
         self._settle()
+
+    def _gathered(self, lines: bytes | list[bytes], number: int) -> int:
+        """Read a block or its lines natively; how many lines there were."""
+        gatherer = self._gatherer or self._begin_native()
+        self._number = number
+        count, last, odd = gatherer.gather(lines)
+        for at, many, self._preceding in odd:
+            if many == 1 or not self._all_attached(at, many):
+                for one in range(at, at + many):
+                    self._odd(one, gatherer.line(one))
+        self._end_waiting(gatherer.holds)
+        if last >= 0:
+            self._last_event = number + last, gatherer.line(last)
+        self._flush()
+        first = len(self._traffic)
+        columns, slow, others = gatherer.settle(self._waiting, self._parked, self._careful())
+        self._traffic.take_columns(columns)
+        if self._spool is not None:
+            for entry, positions, found in slow:
+                piece = Piece(number, positions, found, ())
+                self._spool.add(first + entry, self._numbered([piece]), self._group)
+        for key, positions, found, course in others:
+            self._wait(key, Piece(number, positions, found, course))
+        self._flush()
+        self._forget()
+        return count
+
+    def _begin_native(self) -> "Execution":
+        wanted = self._wanted
+        self._gatherer = self._module.Execution(  # type: ignore[union-attr]
+            column=self._layout.column,
+            words=self._words,
+            stamped=self._stamped,
+            slow_from_ms=self._slow_from if self._spool is not None else _NEVER,
+            moment_of=self._moments.of,
+            kind_of=self._shapes.kind_of,
+            plan_of=self._shapes.places_told,
+            idents=wanted.idents,
+            asks_for=wanted.asks_for if wanted.windows else None,
+        )
+        return self._gatherer
+
+    def _careful(self) -> set[bytes]:
+        """Keys of requests that have to be read line by line."""
+        return set()
 
     def finish(self) -> None:
         """Settle what is complete, and give requests that are still under way to the line reader."""
@@ -201,22 +267,45 @@ class ExecutionRoad:
             begun = max(event[0] if event is not None else 0, self._last_passed)
             self._attach(begun, number, line)
 
-    def _attach(self, begun: int, number: int, line: bytes) -> None:
-        """The line goes on with the value of the event in line `begun`; of a long value the beginning is enough."""
-        lines = self._attached.setdefault(begun, [])
-        if len(lines) < _MOST_OF_A_VALUE:
-            lines.append((number, line))
+    def _all_attached(self, at: int, count: int) -> bool:
+        """Join odd lines in a row to the value before them; False when they may be something else."""
+        if self._number + at - 1 == self._joined[0] or (event := self._event_before(at)) is None:
+            return False
+        text = self._gatherer.stretch(at, count)  # type: ignore[union-attr]
+        if event[0] <= self._last_live or b"\r" in text or _LINES_OF_A_VALUE.fullmatch(text) is None:
+            return False
+        if not value_may_continue(decoded(event[1][self._words :])):
+            return False
+        self._attach(event[0], self._number + at, text)
+        self._joined = (self._number + at + count - 1, event)
+        return True
+
+    def _attach(self, begun: int, number: int, text: bytes) -> None:
+        """Lines go on with the value of the event in line `begun`; of a long value the beginning is enough."""
+        known = self._attached.setdefault(begun, [])
+        if sum(more.count(b"\n") + 1 for _, more in known) < _MOST_OF_A_VALUE:
+            known.append((number, b"\n".join(text.split(b"\n", _MOST_OF_A_VALUE)[:_MOST_OF_A_VALUE])))
 
     def _pass_on(self, at: int, request_id: str, words: str, when: float | None, group: str | None) -> None:
         """An odd line is an event: it joins the others of its request, which is then read line by line."""
         key = f"({request_id}) "
         self._last_passed = self._number + at
         self._passed[self._last_passed] = (key + words, when, group)
-        self._passed_here.append(at)
-        self._open.setdefault(key.encode(), []).append(at)
+        self._join(key.encode(), at)
+
+    def _join(self, key: bytes, at: int) -> None:
+        """Give an odd line to a request."""
+        if self._gatherer is not None:
+            self._gatherer.join(key, at)
+        else:
+            self._passed_here.append(at)
+            self._open.setdefault(key, []).append(at)
 
     def _event_before(self, at: int) -> tuple[int, bytes] | None:
         """The last line of the layout before this one."""
+        if self._gatherer is not None:
+            before = self._preceding
+            return self._last_event if before < 0 else (self._number + before, self._gatherer.line(before))
         for back in range(at - 1, self._looked_at - 1, -1):
             line = self._block[back]
             if KEY.fullmatch(self._key_of(line)) is not None:
@@ -230,10 +319,7 @@ class ExecutionRoad:
     def _settle(self) -> None:
         """Finish requests of the usual course, and every complete one that had no line in the block at hand."""
         fresh, waiting, parked = self._open, self._waiting, self._parked
-        for key in [key for key in waiting if key not in fresh]:
-            pieces = waiting.pop(key)
-            if not self._end(key, pieces):
-                parked[key] = pieces
+        self._end_waiting(fresh.__contains__)
         block, number, plans, quickly = self._block, self._number, self._shapes.plans, self._entered_quickly
         # All lines of the block are looked at in one go, while they are in the processor's cache.
         kinds = list(map(self._shapes.kinds.get, map(self._kind_of, block)))
@@ -250,20 +336,32 @@ class ExecutionRoad:
                     continue
             else:
                 piece = Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
-            if (labels := self._labels(positions)) is not None:
-                piece = piece._replace(labels=labels)
-            known = waiting.get(key) or parked.pop(key, None)
-            if known is None:
-                waiting[key] = [piece]
-            else:
-                known.append(piece)
-                if len(known) > _MOST_PIECES and sum(len(one.positions) for one in known) > _MOST_HELD:
-                    self._close(key, self._numbered(known), complete=False)  # it goes on without end
-                    known = []
-                waiting[key] = known
-        self._event_before(len(block))
+            self._wait(key, piece)
+        if self._gatherer is None:
+            self._event_before(len(block))
         self._flush()
         self._forget()
+
+    def _end_waiting(self, goes_on: Callable[[bytes], bool]) -> None:
+        """Finish the requests of the block before that have no line in the one at hand."""
+        for key in [key for key in self._waiting if not goes_on(key)]:
+            pieces = self._waiting.pop(key)
+            if not self._end(key, pieces):
+                self._parked[key] = pieces
+
+    def _wait(self, key: bytes, piece: Piece) -> None:
+        """Keep lines until it is known that no more come."""
+        if (labels := self._labels(piece.positions)) is not None:
+            piece = piece._replace(labels=labels)
+        known = self._waiting.get(key) or self._parked.pop(key, None)
+        if known is None:
+            self._waiting[key] = [piece]
+            return
+        known.append(piece)
+        if len(known) > _MOST_PIECES and sum(len(one.positions) for one in known) > _MOST_HELD:
+            self._close(key, self._numbered(known), complete=False)  # it goes on without end
+            known = []
+        self._waiting[key] = known
 
     def _forget(self) -> None:
         """Let go of the block, of values of requests that have ended, and of requests that never end."""
@@ -318,7 +416,8 @@ class ExecutionRoad:
             whole = []
             for number, line in lines:
                 whole.append((number, line))
-                whole.extend(self._attached.pop(number, ()))
+                for first, text in self._attached.pop(number, ()):
+                    whole.extend(enumerate(text.split(b"\n"), first))
         self.replay(whole)
         self._flush()
         before = len(self._traffic)
@@ -433,6 +532,8 @@ class ExecutionRoad:
         if lines[plan.uris[-1]][words + _URI :] == endpoint:
             called = endpoint if b":function:" in endpoint else None
             _cached(self._usual_places, (lines[plan.route][words:], called), place)
+            if self._gatherer is not None:
+                self._gatherer.remember(lines[plan.route][words:], called, place)
 
     def _time(self, line: bytes) -> float | None:
         return self._moments.of(line) if self._layout.timed else None

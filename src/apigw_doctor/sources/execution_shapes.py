@@ -97,6 +97,21 @@ class Shapes:
         self.kinds[words[:KIND_WIDTH]] = kind
         return kind
 
+    def kind_of(self, words: bytes) -> int:
+        """The kind of a line."""
+        known = self.kinds.get(words[:KIND_WIDTH])
+        return self.learn(words) if known is None else known
+
+    def places_told(self, course: bytes) -> tuple[int, ...] | None:
+        """The plan of a usual course as the native gatherer reads it; None for any other course."""
+        plan = self.plan(tuple(course))
+        if plan is None or plan.usual is None:
+            return None
+        completed, received, sending, uri, route, extended = plan.usual
+        first_uri = plan.uris[0] if len(plan.uris) > 1 else -1
+        claims = plan.response_headers, plan.response_body, plan.lambda_id, plan.trace_id
+        return (completed, received, sending, uri, first_uri, route, extended, *claims, *plan.headers)
+
     def plan(self, course: tuple[int, ...]) -> Plan | None:
         """Where the telling lines of this course stand; None when it has to be read line by line."""
         try:
