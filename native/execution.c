@@ -12,6 +12,7 @@
 #define MOST_PLACES 20000
 #define LONGEST_COURSE 200
 #define MOST_HEADERS 8
+#define UNKNOWN (-1)
 #define OTHER 16
 #define STAMP_DIGITS 13
 #define FAILED 500
@@ -43,7 +44,7 @@ enum { IDENT, EXTENDED, CLAIM, PLACE, ARRIVED, ENDED, TOOK, STATUS, MARKS, COLUM
 
 typedef struct {
     PyObject_HEAD
-    PyObject *kind_of, *plan_of, *asks_for, *idents;
+    PyObject *kind_of, *plan_of, *place_of, *asks_for, *idents;
     double slow_from;
     bool stamped;
     Py_ssize_t column, words;
@@ -517,42 +518,51 @@ static int claim_of(const Execution *self, const Plan *plan, const Span *lines, 
     return NONE;
 }
 
-/* The number of the place that the route's words and the endpoint stand for; ABSENT when Python has to find it. */
-static int64_t place_of(const Execution *self, Span route, Span endpoint)
+/* What Python says is the place of a request of this course; UNKNOWN when it cannot be told so simply, or ABSENT with
+ * an exception. */
+static int64_t ask_for_place(const Execution *self, const char *course, const Span *lines, int count)
+{
+    PyObject *texts = PyTuple_New(count);
+    for (int at = 0; texts && at < count; at++) {
+        PyObject *line = span_bytes(lines[at]);
+        if (!line)
+            Py_CLEAR(texts);
+        else
+            PyTuple_SET_ITEM(texts, at, line);
+    }
+    PyObject *found = texts ? PyObject_CallFunction(self->place_of, "y#N", course, (Py_ssize_t)count, texts) : NULL;
+    if (!found)
+        return ABSENT;
+    long long place = found == Py_None ? UNKNOWN : PyLong_AsLongLong(found);
+    Py_DECREF(found);
+    if (place == -1 && PyErr_Occurred())
+        return ABSENT;
+    return place >= 0 && place <= UINT32_MAX ? place : UNKNOWN;
+}
+
+/* The number of the place that the route's words and the endpoint stand for; UNKNOWN when the request has to be read
+ * closely, ABSENT with an exception. */
+static int64_t place_for(Execution *self, const Plan *plan, const char *course, const Span *lines, int count)
 {
     char key[4096];
+    Span route = span_from(lines[plan->route], self->words);
+    Span endpoint = span_from(lines[plan->uri], self->words + (Py_ssize_t)sizeof("Endpoint request URI: ") - 1);
     bool called = FIND(endpoint, ":function:") != NULL;
     Py_ssize_t length = route.length + 1 + (called ? endpoint.length : 0);
     if (length > (Py_ssize_t)sizeof key)
-        return ABSENT;
+        return UNKNOWN;
     memcpy(key, route.start, (size_t)route.length);
     key[route.length] = called ? '\n' : '\0';
     if (called)
         memcpy(key + route.length + 1, endpoint.start, (size_t)endpoint.length);
-    return table_get(&self->places, key, length);
-}
-
-static PyObject *execution_remember(Execution *self, PyObject *args)
-{
-    Span route, called;
-    unsigned int place;
-    if (!PyArg_ParseTuple(args, "y#z#I", &route.start, &route.length, &called.start, &called.length, &place))
-        return NULL;
-    Py_ssize_t length = route.length + 1 + (called.start ? called.length : 0);
-    char *key = malloc((size_t)length);
-    if (!key)
-        return PyErr_NoMemory();
-    memcpy(key, route.start, (size_t)route.length);
-    key[route.length] = called.start ? '\n' : '\0';
-    if (called.start)
-        memcpy(key + route.length + 1, called.start, (size_t)called.length);
+    int64_t place = table_get(&self->places, key, length);
+    if (place != ABSENT)
+        return place;
+    if ((place = ask_for_place(self, course, lines, count)) == ABSENT)
+        return ABSENT;
     if (self->places.used > MOST_PLACES)
         table_clear(&self->places);
-    int done = table_set(&self->places, key, length, place);
-    free(key);
-    if (done < 0)
-        return NULL;
-    Py_RETURN_NONE;
+    return table_set(&self->places, key, length, place) < 0 ? ABSENT : place;
 }
 
 /* 1 when somebody asks for the request, 0 when not, -1 with an exception. */
@@ -603,7 +613,7 @@ static Span first_in_order(const Span *lines, int count)
 
 /* Enters a request of the usual course: 1 when it was, 0 when it has to be read closely, -1 with an exception.
  * `slow` tells whether it took so long that its lines have to be kept. */
-static int enter(Execution *self, Span id, const Plan *plan, const Span *lines, int count, bool *slow)
+static int enter(Execution *self, Span id, const Plan *plan, const char *course, const Span *lines, int count, bool *slow)
 {
     Py_ssize_t words = self->words;
     Span sending = lines[plan->sending];
@@ -615,11 +625,10 @@ static int enter(Execution *self, Span id, const Plan *plan, const Span *lines, 
         return 0;
     if (plan->first_uri >= 0 && memcmp(lines[plan->first_uri].start, sending.start, (size_t)self->column) >= 0)
         return 0; /* the authorizer's endpoint and the integration's at one moment */
-    int64_t place = place_of(self, span_from(lines[plan->route], words), endpoint);
     Span extended = span_stripped(
         span_from(lines[plan->extended], words + (Py_ssize_t)sizeof("Extended Request Id: ") - 1));
     uint64_t claim;
-    if (place == ABSENT || !span_is_ascii(extended) || claim_of(self, plan, lines, &claim) == UNSURE)
+    if (!span_is_ascii(extended) || claim_of(self, plan, lines, &claim) == UNSURE)
         return 0;
     double arrived_at, ended_at, received_at;
     /* The line with the extended id is the first that a gateway writes. */
@@ -633,6 +642,9 @@ static int enter(Execution *self, Span id, const Plan *plan, const Span *lines, 
     int asked = is_asked_for(self, ident, arrived_at);
     if (asked)
         return asked < 0 ? -1 : 0;
+    int64_t place = place_for(self, plan, course, lines, count);
+    if (place < 0)
+        return place == ABSENT ? -1 : 0;
     *slow = took >= self->slow_from;
     return add_entry(self, ident, half_id_of(extended), claim, (uint32_t)place, arrived_at, ended_at, took,
                      (uint16_t)status);
@@ -812,7 +824,7 @@ static int settle_one(Execution *self, const Request *request, PyObject *apart, 
     if (known)
         return known < 0 ? -1 : 0;
     bool slow = false;
-    int entered = enter(self, request->id, plan, lines, count, &slow);
+    int entered = enter(self, request->id, plan, course, lines, count, &slow);
     if (entered > 0 && slow && note_slow(self, request, slow_ones) < 0)
         return -1;
     return entered;
@@ -857,13 +869,13 @@ failed:
 
 static PyObject *execution_new(PyTypeObject *type, PyObject *args, PyObject *named)
 {
-    static char *names[] = {"column", "words", "stamped", "slow_from_ms", "moment_of", "kind_of", "plan_of", "idents", "asks_for", NULL};
+    static char *names[] = {"column", "words", "stamped", "slow_from_ms", "moment_of", "kind_of", "plan_of", "place_of", "idents", "asks_for", NULL};
     Py_ssize_t column, words;
     int stamped;
     double slow_from;
-    PyObject *moment_of, *kinds, *plans, *idents, *asks_for;
-    if (!PyArg_ParseTupleAndKeywords(args, named, "nnpdOOOO!O", names, &column, &words, &stamped, &slow_from, &moment_of,
-                                     &kinds, &plans, &PyFrozenSet_Type, &idents, &asks_for))
+    PyObject *moment_of, *kinds, *plans, *places, *idents, *asks_for;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "nnpdOOOOO!O", names, &column, &words, &stamped, &slow_from, &moment_of,
+                                     &kinds, &plans, &places, &PyFrozenSet_Type, &idents, &asks_for))
         return NULL;
     if (words != column + UUID_CHARS + BRACKETS || column < (stamped ? STAMP_DIGITS : FRACTION + 3)) {
         PyErr_SetString(PyExc_ValueError, "no layout with times");
@@ -873,7 +885,7 @@ static PyObject *execution_new(PyTypeObject *type, PyObject *args, PyObject *nam
     if (!self)
         return NULL;
     self->column = column, self->words = words, self->stamped = stamped, self->slow_from = slow_from;
-    self->kind_of = Py_NewRef(kinds), self->plan_of = Py_NewRef(plans);
+    self->kind_of = Py_NewRef(kinds), self->plan_of = Py_NewRef(plans), self->place_of = Py_NewRef(places);
     self->idents = Py_NewRef(idents), self->asks_for = Py_NewRef(asks_for);
     self->latest = self->last_event = -1;
     if (!stamped && moments_begin(&self->moments, moment_of, column) < 0) {
@@ -888,6 +900,7 @@ static int execution_traverse(Execution *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->kind_of);
     Py_VISIT(self->plan_of);
+    Py_VISIT(self->place_of);
     Py_VISIT(self->asks_for);
     Py_VISIT(self->idents);
     Py_VISIT(self->moments.of);
@@ -900,6 +913,7 @@ static int execution_clear(Execution *self)
 {
     Py_CLEAR(self->kind_of);
     Py_CLEAR(self->plan_of);
+    Py_CLEAR(self->place_of);
     Py_CLEAR(self->asks_for);
     Py_CLEAR(self->idents);
     Py_CLEAR(self->moments.of);
@@ -939,8 +953,6 @@ static PyMethodDef methods[] = {
     {"settle", (PyCFunction)execution_settle, METH_VARARGS,
      "Enter the ordinary requests whose keys none of the containers holds: their columns, the slow ones (number, "
      "places, lines), and all others (key, places, lines, kinds). The block is forgotten."},
-    {"remember", (PyCFunction)execution_remember, METH_VARARGS,
-     "The words of a route's line and the function's endpoint (None: no function) stand for this place."},
     {NULL, NULL, 0, NULL},
 };
 

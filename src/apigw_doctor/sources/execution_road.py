@@ -211,6 +211,7 @@ class ExecutionRoad:
             moment_of=self._moments.of,
             kind_of=self._shapes.kind_of,
             plan_of=self._shapes.places_told,
+            place_of=self._place_told,
             idents=wanted.idents,
             asks_for=wanted.asks_for if wanted.windows else None,
         )
@@ -532,8 +533,6 @@ class ExecutionRoad:
         if lines[plan.uris[-1]][words + _URI :] == endpoint:
             called = endpoint if b":function:" in endpoint else None
             _cached(self._usual_places, (lines[plan.route][words:], called), place)
-            if self._gatherer is not None:
-                self._gatherer.remember(lines[plan.route][words:], called, place)
 
     def _time(self, line: bytes) -> float | None:
         return self._moments.of(line) if self._layout.timed else None
@@ -584,6 +583,13 @@ class ExecutionRoad:
             return False
         words = self._words
         return lines[plan.uris[0]][words + _URI :] == lines[plan.sendings[0]][words + _SENDING :]
+
+    def _place_told(self, course: bytes, lines: tuple[bytes, ...]) -> int | None:
+        """The place of a request of a usual course, where the words of its route and endpoint tell all of it."""
+        plan = self._shapes.plan(tuple(course))
+        if plan is None or None in self._api:
+            return None
+        return self._place(plan, lines, self._function(plan, lines))
 
     def _place(self, plan: Plan, lines: tuple[bytes, ...], function: str | None) -> int | None:
         line = lines[plan.route][self._words :]
