@@ -240,9 +240,9 @@ static int gather_line(Execution *self, Span span, PyObject *odd)
     return 0;
 }
 
-static int gather_block(Execution *self, Span block, PyObject *odd)
+static int gather_block(Execution *self, PyObject *block, PyObject *odd)
 {
-    const char *at = block.start, *end = block.start + block.length;
+    const char *at = PyBytes_AS_STRING(block), *end = at + PyBytes_GET_SIZE(block);
     while (at < end) {
         const char *stop = memchr(at, '\n', (size_t)(end - at));
         const char *next = stop ? stop + 1 : end;
@@ -270,29 +270,89 @@ static int gather_list(Execution *self, PyObject *list, PyObject *odd)
     return 0;
 }
 
-static PyObject *execution_gather(Execution *self, PyObject *given)
+/* What was gathered, or NULL with an exception; `owner` holds the bytes of the lines and is taken over. */
+static PyObject *gathered(Execution *self, PyObject *owner, int (*gather)(Execution *, PyObject *, PyObject *))
 {
     forget(self);
-    /* a list may be changed by others while this one is read */
-    self->owner = PyList_Check(given) ? PyList_GetSlice(given, 0, PyList_GET_SIZE(given)) : Py_NewRef(given);
+    self->owner = owner;
     self->joined = PyList_New(0);
     PyObject *odd = PyList_New(0);
-    if (!self->owner || !self->joined || !odd)
-        goto failed;
-    int done = -1;
-    if (PyBytes_Check(self->owner))
-        done = gather_block(self, (Span){PyBytes_AS_STRING(given), PyBytes_GET_SIZE(given)}, odd);
-    else if (PyList_Check(self->owner))
-        done = gather_list(self, self->owner, odd);
-    else
-        PyErr_SetString(PyExc_TypeError, "a block of bytes or a list of lines");
-    if (done < 0 || end_run(self, odd) < 0)
-        goto failed;
+    if (!self->joined || !odd || gather(self, owner, odd) < 0 || end_run(self, odd) < 0) {
+        Py_XDECREF(odd);
+        forget(self);
+        return NULL;
+    }
     return Py_BuildValue("(iiN)", self->line_count, self->last_event, odd);
-failed:
-    Py_XDECREF(odd);
-    forget(self);
-    return NULL;
+}
+
+static PyObject *execution_gather(Execution *self, PyObject *given)
+{
+    if (PyBytes_Check(given))
+        return gathered(self, Py_NewRef(given), gather_block);
+    if (!PyList_Check(given)) {
+        PyErr_SetString(PyExc_TypeError, "a block of bytes or a list of lines");
+        return NULL;
+    }
+    /* a list may be changed by others while it is read */
+    PyObject *lines = PyList_GetSlice(given, 0, PyList_GET_SIZE(given));
+    return lines ? gathered(self, lines, gather_list) : NULL;
+}
+
+/* The time in thirteen digits before a message; 0 when it is not so simple, -1 with an exception. */
+static int write_stamp(PyObject *time, char *stamp)
+{
+    if (!PyFloat_CheckExact(time))
+        return 0;
+    double at = PyFloat_AS_DOUBLE(time);
+    if (!(at >= 0 && at < 1e13) || at != floor(at))
+        return 0;
+    int64_t rest = (int64_t)at;
+    for (int digit = STAMP_DIGITS - 1; digit >= 0; digit--, rest /= 10)
+        stamp[digit] = (char)('0' + rest % 10);
+    stamp[STAMP_DIGITS] = ' ';
+    return 1;
+}
+
+/* The stamped line of every event as one list item, or NULL with an exception; None where Python has to stamp one. */
+static PyObject *stamped_lines(PyObject *times, PyObject *messages)
+{
+    Py_ssize_t count = PyList_GET_SIZE(messages);
+    PyObject *lines = PyList_New(count);
+    for (Py_ssize_t at = 0; lines && at < count; at++) {
+        char stamp[STAMP_DIGITS + 1];
+        Py_ssize_t length;
+        PyObject *message = PyList_GET_ITEM(messages, at);
+        const char *text = PyUnicode_Check(message) ? PyUnicode_AsUTF8AndSize(message, &length) : NULL;
+        if (!text || !write_stamp(PyList_GET_ITEM(times, at), stamp)) {
+            PyErr_Clear();
+            Py_DECREF(lines);
+            return Py_NewRef(Py_None);
+        }
+        PyObject *line = PyBytes_FromStringAndSize(NULL, length + STAMP_DIGITS + 1);
+        if (!line) {
+            Py_CLEAR(lines);
+            break;
+        }
+        memcpy(PyBytes_AS_STRING(line), stamp, sizeof stamp);
+        memcpy(PyBytes_AS_STRING(line) + sizeof stamp, text, (size_t)length);
+        PyList_SET_ITEM(lines, at, line);
+    }
+    return lines;
+}
+
+static PyObject *execution_gather_events(Execution *self, PyObject *args)
+{
+    PyObject *times, *messages;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &times, &PyList_Type, &messages))
+        return NULL;
+    if (PyList_GET_SIZE(times) != PyList_GET_SIZE(messages)) {
+        PyErr_SetString(PyExc_ValueError, "a time for each message");
+        return NULL;
+    }
+    PyObject *lines = stamped_lines(times, messages);
+    if (!lines || lines == Py_None)
+        return lines;
+    return gathered(self, lines, gather_list);
 }
 
 static PyObject *execution_line(Execution *self, PyObject *number)
@@ -946,6 +1006,8 @@ static PyMethodDef methods[] = {
      "Sort the lines of a block, or of a list, to their requests: how many lines, the last that begins as the layout "
      "says (-1: none), and of odd lines in a row the first one's place, how many they are, and the place of the line "
      "before them that begins so."},
+    {"gather_events", (PyCFunction)execution_gather_events, METH_VARARGS,
+     "The same with messages of events behind their stamps; None when a time or a message is not so simple."},
     {"line", (PyCFunction)execution_line, METH_O, "A line of the block at hand."},
     {"stretch", (PyCFunction)execution_stretch, METH_VARARGS, "Lines of the block at hand as they stand in it."},
     {"holds", (PyCFunction)execution_holds, METH_O, "Whether the request with this key has lines in the block."},

@@ -9,7 +9,7 @@ import binascii
 import gzip
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -225,6 +225,11 @@ _SYSTEM = re.compile(
 def is_system_message(text: str) -> bool:
     """A message that only the gateway, Lambda's platform or a load balancer writes."""
     return _SYSTEM.match(text) is not None
+
+
+def all_system(texts: Iterable[str]) -> bool:
+    """All of them are such messages."""
+    return all(map(_SYSTEM.match, texts))
 
 
 def _context(value: dict[str, Any], outer: Wrapped) -> Wrapped:

@@ -20,7 +20,7 @@ from apigw_doctor.sources.documents import (
     _STREAM_KEYS,
     TIME_KEYS,
     Wrapped,
-    is_system_message,
+    all_system,
     unwrap,
 )
 
@@ -277,6 +277,7 @@ class FlatReader:
     def __init__(self, keys: FlatKeys) -> None:
         self._keys = keys
         flat = _flat_type(keys)
+        self._each = msgspec.json.Decoder(flat)
         self._many = msgspec.json.Decoder(list[flat])  # type: ignore[valid-type]
         self._lines = msgspec.json.Decoder(list[tuple[flat]])  # type: ignore[valid-type]
 
@@ -290,8 +291,14 @@ class FlatReader:
     def lines(self, lines: bytes, count: int) -> EventBlock | None:
         """One object a line (`count` of them, each from its line's first column on), else None."""
         try:
-            found = self._lines.decode(_bracketed(lines)) if is_utf8(lines) else []
-            return self._columns([item for (item,) in found]) if len(found) == count else None
+            if not is_utf8(lines):
+                return None
+            if lines.count(b"}\n{") == count - 1:
+                # Behind a value of JSON no other one begins but at its very end: every line holds at least one object.
+                items = self._each.decode_lines(lines)
+            else:
+                items = [item for (item,) in self._lines.decode(_bracketed(lines))]
+            return self._columns(items) if len(items) == count else None
         except BAD:
             return None
 
@@ -309,7 +316,7 @@ class FlatReader:
             at = [_time(time) if time else None for time in times]
         else:
             groups = list(map(group_of, groups))
-            if not all(groups) and not _all_known(texts, groups):
+            if not all(groups) and not all_system(texts if not any(groups) else _ungrouped(texts, groups)):
                 return None
             messages, at = [text.rstrip("\r\n") for text in texts], _times(times)
         ids: list[str | None] = _column(items, "event_id") if keys.event_id else [None] * len(items)
@@ -325,8 +332,8 @@ def _bracketed(lines: bytes) -> bytes:
     return b"[[" + lines.replace(b"\n{", b"],[{") + b"]]"
 
 
-def _all_known(texts: list[str], groups: Iterable[str | None]) -> bool:
-    return all(group or is_system_message(text) for text, group in zip(texts, groups, strict=True))
+def _ungrouped(texts: list[str], groups: Iterable[str | None]) -> Iterable[str]:
+    return (text for text, group in zip(texts, groups, strict=True) if not group)
 
 
 @lru_cache(maxsize=4096)

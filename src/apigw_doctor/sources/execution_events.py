@@ -107,7 +107,12 @@ class GroupRoad(ExecutionRoad):
     def feed_events(self, events: EventBlock) -> None:
         """Read a batch."""
         self._events = events
-        self.feed_lines(stamped(events.times, events.messages), self._count)
+        self._number = self._count
+        gathered = self._native().gather_events(events.times, events.messages) if self._module is not None else None
+        if gathered is not None:
+            self._settle_natively(*gathered)
+        else:
+            self.feed_lines(stamped(events.times, events.messages), self._count)
         self._count += len(events.messages)
         self._before = events.messages[-1]
         self._events = _NOTHING

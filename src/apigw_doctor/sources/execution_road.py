@@ -156,17 +156,19 @@ class ExecutionRoad:
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
         if self._module is not None:
-            return number + self._gathered(block, number)
+            self._number = number
+            return number + self._settle_natively(*self._native().gather(block))
         lines = lines_of(block)
         self.feed_lines(lines, number)
         return number + len(lines)
 
     def feed_lines(self, lines: list[bytes], number: int) -> None:
         """Read lines of which the first one has this number."""
+        self._number = number
         if self._module is not None:
-            self._gathered(lines, number)
+            self._settle_natively(*self._native().gather(lines))
             return
-        self._number, self._block, self._looked_at = number, lines, 0
+        self._block, self._looked_at = lines, 0
         begun, unusual = self._open.get, self._unusual
         for at, found in enumerate(map(begun, map(self._key_of, lines))):
             if found is None:
@@ -175,11 +177,9 @@ class ExecutionRoad:
         self._sink.clear()
         self._settle()
 
-    def _gathered(self, lines: bytes | list[bytes], number: int) -> int:
-        """Read a block or its lines natively; how many lines there were."""
-        gatherer = self._gatherer or self._begin_native()
-        self._number = number
-        count, last, odd = gatherer.gather(lines)
+    def _settle_natively(self, count: int, last: int, odd: list[tuple[int, int, int]]) -> int:
+        """Go on with what was gathered natively; how many lines there were."""
+        gatherer, number = self._native(), self._number
         for at, many, self._preceding in odd:
             if many == 1 or not self._all_attached(at, many):
                 for one in range(at, at + many):
@@ -201,7 +201,9 @@ class ExecutionRoad:
         self._forget()
         return count
 
-    def _begin_native(self) -> "Execution":
+    def _native(self) -> "Execution":
+        if self._gatherer is not None:
+            return self._gatherer
         wanted = self._wanted
         self._gatherer = self._module.Execution(  # type: ignore[union-attr]
             column=self._layout.column,

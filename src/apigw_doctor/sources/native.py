@@ -9,7 +9,7 @@ def native() -> ModuleType | None:
     if os.environ.get("APIGW_DOCTOR_NATIVE") == "0":
         return None
     try:
-        from apigw_doctor.sources import _native  # noqa: PLC0415 - it may not be there
+        from apigw_doctor.sources import _native
     except ImportError:
         return None
     return _native
