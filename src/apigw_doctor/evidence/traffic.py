@@ -114,12 +114,6 @@ class Traffic:
         self.status.append(status)
         self.marks.append(marks)
 
-    def take(self, records: list[tuple[int, int, int, int, float, float, float, int, int]]) -> None:
-        """Many more requests, each with the values of `add` in its order, NaN where unknown."""
-        if records:
-            for (name, code), values in zip(COLUMNS.items(), zip(*records, strict=True), strict=True):
-                getattr(self, name).extend(array(code, values))
-
     def take_columns(self, columns: Iterable[bytes]) -> None:
         """Many more requests, in columns of machine values in the order of `COLUMNS`."""
         for name, values in zip(COLUMNS, columns, strict=True):

@@ -7,8 +7,7 @@ from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.event_reader import EventReader, wrapped
 from apigw_doctor.sources.event_shapes import EventBlock, Odd
 from apigw_doctor.sources.execution_log import parse_event, value_may_continue
-from apigw_doctor.sources.execution_road import ExecutionRoad, Piece
-from apigw_doctor.sources.execution_shapes import Plan
+from apigw_doctor.sources.execution_road import ExecutionRoad
 from apigw_doctor.sources.file_reader import decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout
 from apigw_doctor.sources.spool import Label, Spool
@@ -90,19 +89,18 @@ class GroupRoad(ExecutionRoad):
         *,
         cut_before: bool = False,
     ) -> None:
-        super().__init__(_LAYOUT, reader, traffic, wanted, spool, cut_before=cut_before)
+        api = reader.api_of(group)
+        super().__init__(
+            _LAYOUT, reader, traffic, wanted, spool, cut_before=cut_before, moments=StampMoments(), api=api
+        )
         self._live = reader
         self._again = reader.twin()
         self._replay = self._again
-        self._moments = StampMoments()
         self._group = group
-        self._api = reader.api_of(group)
         self._events = _NOTHING
         #: the last message of the batch before, and the number of the next event
         self._before = ""
         self._count = 1
-        #: keys of requests that other parts of the file spoke of
-        self.careful: set[bytes] = set()
 
     def feed_events(self, events: EventBlock) -> None:
         """Read a batch."""
@@ -144,12 +142,3 @@ class GroupRoad(ExecutionRoad):
             self._live.after(continues=value_may_continue(before[1]))
         events = self._events
         self._live.container_event(wrapped(events, at), events.numbers[at], alone=events.is_alone(at))
-
-    def _careful(self) -> set[bytes]:
-        return self.careful
-
-    def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
-        return key not in self.careful and super()._entered_quickly(key, plan, lines, pieces)
-
-    def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
-        return key not in self.careful and super()._entered(key, plan, lines, pieces)

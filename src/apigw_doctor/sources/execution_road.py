@@ -9,17 +9,15 @@ the file's layout says go there too, or stay with the line whose value they cont
 import re
 from collections.abc import Callable
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
-from zlib import crc32
+from typing import TYPE_CHECKING, NamedTuple
 
-from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
-from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
-from apigw_doctor.model.terms import ApiType
+from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.execution_log import value_may_continue
 from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, KIND_WIDTH, OTHER, STARTED, Plan, Shapes
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
 from apigw_doctor.sources.native import native
+from apigw_doctor.sources.ordinary import Ordinary
 from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.spool import Label, Spool
 from apigw_doctor.sources.wanted import Wanted
@@ -27,21 +25,7 @@ from apigw_doctor.sources.wanted import Wanted
 if TYPE_CHECKING:
     from apigw_doctor.sources._native import Execution
 
-_METHOD_LINE = re.compile(r"HTTP Method: (\w+), Resource Path: (\S*)")
-_KEY_LINE = re.compile(r"method '(\w+) (\S+)'")
-_API_STAGE = re.compile(rb"API Stage:? ([\w*]+)/([\w*-]+)")
-_STATUS = re.compile(r"\s*(\d{3})")
-_RECEIVED = re.compile(rb"Received response\.(?: Status: (\d{1,9}),)? Integration latency: (\d{1,12}) ms")
-_UUID = re.compile(UUID_PATTERN.encode())
-_HEADER_ID = re.compile(rb"x-amzn-RequestId=(" + UUID_PATTERN.encode() + rb")", re.IGNORECASE)
-_HEADER_TRACE = re.compile(rb"X-Amzn-Trace-Id=([^,}]+)", re.IGNORECASE)
-_COMPLETED = len("Method completed with status:")
-_LAMBDA = len("AWS Integration Endpoint RequestId")
-_EXTENDED = len("Extended Request Id: ")
-_XRAY = len("X-ray Tracing ID")
-_BODY_CHARS = 600
 _NEVER = float("inf")
-_MAX_CACHED = 20_000
 #: Requests that began before a cut have lines among so many behind it, or in the same block.
 _CUT_LINES = 2000
 #: A request with more lines than these, in more blocks than these, is given to the line reader as it goes.
@@ -85,6 +69,8 @@ class ExecutionRoad:
         spool: Spool | None,
         *,
         cut_before: bool = False,
+        moments: Moments | None = None,
+        api: tuple[str | None, str | None] | None = None,
     ) -> None:
         #: the file began before what is read here, and so may the first requests
         self._cut_before = cut_before
@@ -103,7 +89,7 @@ class ExecutionRoad:
         self._spool = spool
         self._layout = layout
         self._words = layout.words
-        self._moments = Moments(layout)
+        self._moments = moments or Moments(layout)
         self._shapes = Shapes()
         self._key_of = itemgetter(slice(layout.column, layout.column + KEY_WIDTH))
         self._kind_of = itemgetter(slice(layout.words, layout.words + KIND_WIDTH))
@@ -123,14 +109,10 @@ class ExecutionRoad:
         self._last_live = -1
         #: number of a line -> lines that go on with its value
         self._attached: dict[Label, list[tuple[int, bytes]]] = {}
-        self._places: dict[tuple[object, ...], int] = {}
-        self._functions: dict[bytes, str | None] = {}
-        self._statuses: dict[bytes, int | None] = {}
-        #: words of the route's line and of the endpoint, None for one that is no function -> place
-        self._usual_places: dict[tuple[bytes, bytes | None], int] = {}
-        self._records: list[tuple[int, int, int, int, float, float, float, int, int]] = []
-        self._api = reader.api_and_stage()
-        self._slow_from = wanted.slow_from_ms
+        self._ordinary = Ordinary(layout, self._moments, self._shapes, traffic, wanted, api or reader.api_and_stage())
+        self._slow_from = wanted.slow_from_ms if spool is not None else _NEVER
+        #: keys of requests that other parts of the file spoke of
+        self.careful: set[bytes] = set()
         #: gathers lines and enters the usual requests, where it was built and lines have times; made when it is needed
         self._gatherer: Execution | None = None
         self._module = native() if layout.timed else None
@@ -187,9 +169,8 @@ class ExecutionRoad:
         self._end_waiting(gatherer.holds)
         if last >= 0:
             self._last_event = number + last, gatherer.line(last)
-        self._flush()
         first = len(self._traffic)
-        columns, slow, others = gatherer.settle(self._waiting, self._parked, self._careful())
+        columns, slow, others = gatherer.settle(self._waiting, self._parked, self.careful)
         self._traffic.take_columns(columns)
         if self._spool is not None:
             for entry, positions, found in slow:
@@ -197,7 +178,6 @@ class ExecutionRoad:
                 self._spool.add(first + entry, self._numbered([piece]), self._group)
         for key, positions, found, course in others:
             self._wait(key, Piece(number, positions, found, course))
-        self._flush()
         self._forget()
         return count
 
@@ -209,19 +189,15 @@ class ExecutionRoad:
             column=self._layout.column,
             words=self._words,
             stamped=self._stamped,
-            slow_from_ms=self._slow_from if self._spool is not None else _NEVER,
+            slow_from_ms=self._slow_from,
             moment_of=self._moments.of,
             kind_of=self._shapes.kind_of,
             plan_of=self._shapes.places_told,
-            place_of=self._place_told,
+            place_of=self._ordinary.place_told,
             idents=wanted.idents,
             asks_for=wanted.asks_for if wanted.windows else None,
         )
         return self._gatherer
-
-    def _careful(self) -> set[bytes]:
-        """Keys of requests that have to be read line by line."""
-        return set()
 
     def finish(self) -> None:
         """Settle what is complete, and give requests that are still under way to the line reader."""
@@ -231,7 +207,6 @@ class ExecutionRoad:
                 self._close(key, self._numbered(pieces), complete=False)
         self._parked.clear()
         self._waiting.clear()
-        self._flush()
 
     def _unusual(self, at: int) -> list[int]:
         """A line whose key was not met in this block: of a request that begins, or odd."""
@@ -323,7 +298,7 @@ class ExecutionRoad:
         """Finish requests of the usual course, and every complete one that had no line in the block at hand."""
         fresh, waiting, parked = self._open, self._waiting, self._parked
         self._end_waiting(fresh.__contains__)
-        block, number, plans, quickly = self._block, self._number, self._shapes.plans, self._entered_quickly
+        block, number, plans = self._block, self._number, self._shapes.plans
         # All lines of the block are looked at in one go, while they are in the processor's cache.
         kinds = list(map(self._shapes.kinds.get, map(self._kind_of, block)))
         for passed in self._passed_here:
@@ -335,14 +310,13 @@ class ExecutionRoad:
                 piece = Piece(number, positions, chosen(block), chosen(kinds))
                 plan = plans.get(piece.course)
                 ordinary = plan is not None and plan.usual is not None and key not in waiting and key not in parked
-                if ordinary and quickly(key, plan, piece.lines, [piece]):  # type: ignore[arg-type]
+                if ordinary and self._entered(key, plan, piece.lines, [piece]):  # type: ignore[arg-type]
                     continue
             else:
                 piece = Piece(number, positions, (block[positions[0]],), (kinds[positions[0]],))
             self._wait(key, piece)
         if self._gatherer is None:
             self._event_before(len(block))
-        self._flush()
         self._forget()
 
     def _end_waiting(self, goes_on: Callable[[bytes], bool]) -> None:
@@ -391,11 +365,8 @@ class ExecutionRoad:
             course = tuple([self._shapes.learn(line[self._words :]) for line in lines])
         plan = self._shapes.plan(course)  # type: ignore[arg-type]
         may_be_cut = self._cut_before and pieces[0].number < _CUT_LINES and EXTENDED not in course
-        if plan is not None and not may_be_cut:
-            if plan.usual is not None and self._entered_quickly(key, plan, lines, pieces):
-                return True
-            if self._entered(key, plan, lines, pieces):
-                return True
+        if plan is not None and not may_be_cut and self._entered(key, plan, lines, pieces):
+            return True
         if COMPLETED not in course or STARTED not in course:
             return False
         self._close(key, self._numbered(pieces), complete=not may_be_cut)
@@ -422,7 +393,6 @@ class ExecutionRoad:
                 for first, text in self._attached.pop(number, ()):
                     whole.extend(enumerate(text.split(b"\n"), first))
         self.replay(whole)
-        self._flush()
         before = len(self._traffic)
         if complete:
             self._replay.release(key[1:-2].decode(), self._traffic, self._wanted)
@@ -461,226 +431,12 @@ class ExecutionRoad:
         self._replay.request(key[1:-2].decode(), [(number, decoded(text), at) for number, text, at in events])
         return True
 
-    # the usual course
-
-    def _entered_quickly(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
-        """What `_entered` does, for the course of almost all requests: one call of an endpoint, answered."""
-        words, of = self._words, self._moments.of
-        at_completed, at_received, at_sending, at_uri, at_route, at_extended = plan.usual  # type: ignore[misc]
-        completed, received, sending = lines[at_completed], lines[at_received], lines[at_sending]
-        status = self._statuses.get(completed[words + _COMPLETED :])
-        answer = _RECEIVED.match(received, words)
-        endpoint = sending[words + _SENDING :]
-        called = endpoint if b":function:" in endpoint else None
-        place = self._usual_places.get((lines[at_route][words:], called))
-        if status is None or answer is None or place is None or answer[1] not in _GOOD:
-            return False
-        # The line with the extended id is the first that a gateway writes.
-        arrived_at, ended_at = of(lines[0] if at_extended == 0 else min(lines)), of(completed)
-        if arrived_at is None or ended_at is None or lines[at_uri][words + _URI :] != endpoint or of(received) is None:
-            return False
-        if len(plan.uris) > 1 and lines[plan.uris[0]][: self._layout.column] >= sending[: self._layout.column]:
-            return False  # the authorizer's endpoint and the integration's at one moment
-        claim = self._claim(plan, lines)
-        if claim is None:
-            return False
-        ident, took, wanted = id64(key[1:-2]), float(answer[2]), self._wanted
-        if ident in wanted.idents or (wanted.windows and wanted.asks_for(ident, arrived_at)):
-            return False
-        if took >= self._slow_from and self._spool is not None:
-            self._spool.add(len(self._traffic) + len(self._records), self._numbered(pieces), self._group)
-        extended = _half_id(lines[at_extended][words + _EXTENDED :])
-        self._records.append((ident, extended, claim, place, arrived_at, ended_at, took, status, _USUAL_MARKS))
-        return True
-
-    def _flush(self) -> None:
-        """Put what was entered quickly into the columns."""
-        self._traffic.take(self._records)
-        self._records.clear()
-
     def _entered(self, key: bytes, plan: Plan, lines: tuple[bytes, ...], pieces: list[Piece]) -> bool:
-        """Enter the request into the traffic; False when a value is not of the usual form."""
-        words = self._words
-        status = self._status(lines[plan.completed][words + _COMPLETED :])
-        ended_at, arrived_at = self._time(lines[plan.completed]), self._time(min(lines))
-        if status is None or (self._layout.timed and (ended_at is None or arrived_at is None)):
+        """Enter an ordinary request into the traffic; False when it has to be read line by line."""
+        entry = self._ordinary.entry(key[1:-2], plan, lines) if key not in self.careful else None
+        if entry is None:
             return False
-        integration_ms = self._integration_ms(plan, lines, ended_at)
-        function = self._function(plan, lines)
-        place = self._place(plan, lines, function)
-        claim = self._claim(plan, lines)
-        if integration_ms is None or place is None or claim is None:
-            return False
-        request_id = key[1:-2].decode()
-        ident = id64(request_id)
-        if self._wanted.asks_for(ident, arrived_at):
-            return False
-        self._flush()
-        traffic = self._traffic
-        if integration_ms >= self._slow_from and self._spool is not None:
-            self._spool.add(len(traffic), self._numbered(pieces), self._group)
-        marks = EXECUTION | INFO | (TRACE if plan.traced else 0) | (LATENCY if plan.received >= 0 else 0)
-        extended = 0
-        if plan.extended >= 0:
-            extended = _half_id(lines[plan.extended][self._words + _EXTENDED :])
-        traffic.add(ident, extended, claim, place, arrived_at, ended_at, integration_ms, status, marks)
-        if plan.usual is not None and None not in self._api:
-            self._remember(plan, lines, place)
+        if self._spool is not None and entry.integration_ms >= self._slow_from:
+            self._spool.add(len(self._traffic), self._numbered(pieces), self._group)
+        self._traffic.add(*entry)
         return True
-
-    def _remember(self, plan: Plan, lines: tuple[bytes, ...], place: int) -> None:
-        """Let the next request with these words be entered quickly."""
-        words = self._words
-        endpoint = lines[plan.sendings[0]][words + _SENDING :]
-        if lines[plan.uris[-1]][words + _URI :] == endpoint:
-            called = endpoint if b":function:" in endpoint else None
-            _cached(self._usual_places, (lines[plan.route][words:], called), place)
-
-    def _time(self, line: bytes) -> float | None:
-        return self._moments.of(line) if self._layout.timed else None
-
-    def _status(self, words: bytes) -> int | None:
-        """The status after `Method completed with status:`; None for a failure and for what is no status."""
-        try:
-            return self._statuses[words]
-        except KeyError:
-            match = _STATUS.match(words.decode("utf-8", "replace"))
-            status = int(match[1]) if match is not None and int(match[1]) < _FAILED else None
-            _cached(self._statuses, words, status)
-            return status
-
-    def _integration_ms(self, plan: Plan, lines: tuple[bytes, ...], ended_at: float | None) -> float | None:
-        if plan.received >= 0:
-            match = _RECEIVED.match(lines[plan.received], self._words)
-            if match is None or self._time(lines[plan.received]) is None is self._layout.timed:
-                return None
-            status = int(match[1]) if match[1] else 200
-            return float(match[2]) if status < _FAILED and status != _THROTTLED else None
-        begun = plan.sendings or (plan.started,)
-        times = [self._time(lines[position]) for position in begun]
-        if ended_at is None or None in times:
-            return None
-        return ended_at - max(at for at in times if at is not None)
-
-    def _function(self, plan: Plan, lines: tuple[bytes, ...]) -> str | None:
-        """The function of the endpoint that was called last; an HTTP endpoint has none."""
-        calls = plan.uris + plan.sendings
-        if not calls:
-            return None
-        position = calls[0]
-        if len(calls) > 1 and not self._is_one_endpoint(plan, lines):
-            position = max(calls, key=lambda call: self._time(lines[call]) or 0.0)
-        line = lines[position]
-        uri = line[self._words + (_URI if position in plan.uris else _SENDING) :]
-        try:
-            return self._functions[uri]
-        except KeyError:
-            name = function_from_uri(uri.decode("utf-8", "replace"))[0]
-            _cached(self._functions, uri, name)
-            return name
-
-    def _is_one_endpoint(self, plan: Plan, lines: tuple[bytes, ...]) -> bool:
-        """One line announces the very endpoint that the other one calls."""
-        if len(plan.uris) != 1 or len(plan.sendings) != 1:
-            return False
-        words = self._words
-        return lines[plan.uris[0]][words + _URI :] == lines[plan.sendings[0]][words + _SENDING :]
-
-    def _place_told(self, course: bytes, lines: tuple[bytes, ...]) -> int | None:
-        """The place of a request of a usual course, where the words of its route and endpoint tell all of it."""
-        plan = self._shapes.plan(tuple(course))
-        if plan is None or None in self._api:
-            return None
-        return self._place(plan, lines, self._function(plan, lines))
-
-    def _place(self, plan: Plan, lines: tuple[bytes, ...], function: str | None) -> int | None:
-        line = lines[plan.route][self._words :]
-        api = self._api
-        if (api[0] is None or api[1] is None) and plan.usage:
-            api = self._api_named([lines[position] for position in plan.usage])
-        key = (line if line[:4] == b"HTTP" else _route_words(line), function, api)
-        number = self._places.get(key)
-        if number is None:
-            route = _route_of(line.decode("utf-8", "replace"))
-            if route is None:
-                return None
-            place = RequestPlace(ApiType.REST, api[0], api[1], route[0], route[1], None, function)
-            number = _cached(self._places, key, self._traffic.number(place))
-        return number
-
-    def _api_named(self, lines: list[bytes]) -> tuple[str | None, str | None]:
-        api_id, stage = self._api
-        for line in lines:
-            if match := _API_STAGE.search(line, self._words):
-                if api_id is None and b"*" not in match[1]:
-                    api_id = match[1].decode()
-                stage = stage if stage is not None else match[2].decode()
-        return api_id, stage
-
-    def _claim(self, plan: Plan, lines: tuple[bytes, ...]) -> int | None:
-        """The invocation's id, else the trace's; 0 for none, None where the body may name another."""
-        if plan.response_headers >= 0:
-            headers = lines[plan.response_headers]
-            at = headers.find(b"x-amzn-RequestId=")
-            match = _HEADER_ID.match(headers, at) if at >= 0 else None
-            if match is None and b"x-amzn-requestid=" in headers.lower():
-                match = _HEADER_ID.search(headers)
-            if match is not None:
-                return id64(match[1].lower())
-        if plan.response_body >= 0:
-            body = lines[plan.response_body]
-            if b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body:
-                return None
-        if plan.lambda_id >= 0 and (match := _UUID.search(lines[plan.lambda_id], self._words + _LAMBDA)):
-            return id64(match[0].lower())
-        root = None
-        if plan.trace_id >= 0:
-            root = self._root(lines[plan.trace_id][self._words + _XRAY :])
-        if root is None:
-            root = next(filter(None, (self._header_root(lines[position]) for position in plan.headers)), None)
-        return id64(root) if root is not None else 0
-
-    def _root(self, words: bytes) -> str | None:
-        return trace_root(words.decode("utf-8", "replace"))
-
-    def _header_root(self, line: bytes) -> str | None:
-        match = _header(_HEADER_TRACE, b"X-Amzn-Trace-Id=", line)
-        return None if match is None else trace_root(match[1].decode("utf-8", "replace"))
-
-
-_FAILED, _THROTTLED = 500, 429
-#: Statuses of an endpoint's answer that are no trouble; none is told by older logs.
-_GOOD = frozenset((None, *(str(status).encode() for status in range(200, 429))))
-_USUAL_MARKS = EXECUTION | INFO | TRACE | LATENCY
-_URI, _SENDING = len("Endpoint request URI: "), len("Sending request to ")
-
-
-def _half_id(words: bytes) -> int:
-    """What `half_id` gives for the text."""
-    return crc32(words.strip()) or 1 if words.isascii() else half_id(decoded(words).strip())
-
-
-def _header(pattern: re.Pattern[bytes], usual: bytes, line: bytes) -> re.Match[bytes] | None:
-    """Where a header stands, as it is usually written or in other capitals."""
-    at = line.find(usual)
-    if at >= 0 and (match := pattern.match(line, at)) is not None:
-        return match
-    return pattern.search(line) if usual.lower() in line.lower() else None
-
-
-def _route_words(line: bytes) -> bytes:
-    """The part of an API key line that names method and route."""
-    at = line.find(b"method '")
-    return line[at : line.find(b"'", at + 8) + 1] if at >= 0 else line
-
-
-def _route_of(words: str) -> tuple[str, str] | None:
-    match = _METHOD_LINE.match(words) if words.startswith("HTTP") else _KEY_LINE.search(words)
-    return None if match is None else (match[1], match[2])
-
-
-def _cached(cache: dict[Any, Any], key: object, value: Any) -> Any:  # noqa: ANN401 - any cache
-    if len(cache) > _MAX_CACHED:
-        cache.clear()
-    cache[key] = value
-    return value
