@@ -199,6 +199,8 @@ class AccessRoad:
 
     def _status(self, value: object) -> int | None:
         """The status; 0 where there is none, None for a failure, a throttle, and what is no status."""
+        if isinstance(value, bool | float):
+            return None  # they are equal to whole numbers, and told otherwise
         status = self._statuses.get(value, _UNKNOWN)
         if status is not _UNKNOWN:
             return status  # type: ignore[return-value]
