@@ -659,27 +659,27 @@ static Fate read_text(Records *self, Source *source, PyObject *text)
 }
 
 PyDoc_STRVAR(texts_doc,
-             "texts(texts, times, start, own_time, entry, ask) -> index\n\n"
+             "texts(texts, times, own, start, entry, ask) -> index\n\n"
              "Read records that came as events with these times, from that index on, up to one that Python has to read.\n"
-             "Slow ones are kept without their lines.");
+             "A byte of `own` is not 0 where the time that a record tells goes before the event's, however near they are.\n"
+             "Slow ones are cited by their indexes, and kept without their lines.");
 
 static PyObject *records_texts(Records *self, PyObject *args)
 {
-    PyObject *texts, *times;
+    PyObject *texts, *times, *own;
     Py_ssize_t index;
     long long first;
-    int own;
     Source source = {.at = NAN};
-    if (!PyArg_ParseTuple(args, "O!O!npLO", &PyList_Type, &texts, &PyList_Type, &times, &index, &own, &first,
+    if (!PyArg_ParseTuple(args, "O!O!SnLO", &PyList_Type, &texts, &PyList_Type, &times, &own, &index, &first,
                           &source.ask))
         return NULL;
     source.first = first;
-    source.own_time = own;
     for (index = index < 0 ? 0 : index; index < PyList_GET_SIZE(texts); index++) {
         PyObject *text = PyList_GET_ITEM(texts, index);
         if (time_in(times, index, &source.at) < 0)
             return NULL;
         source.number = index;
+        source.own_time = index < PyBytes_GET_SIZE(own) && PyBytes_AS_STRING(own)[index];
         Py_INCREF(text);
         Fate fate = read_text(self, &source, text);
         Py_DECREF(text);

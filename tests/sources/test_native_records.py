@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
 from tests.sources.roads import surveyed
+from tests.sources.test_event_roads import CONTAINERS, access_events, disturbed
 
 from apigw_doctor.evidence.traffic import COLUMNS, Traffic, id64
 from apigw_doctor.sources.access_log import EMPTY
@@ -133,6 +134,25 @@ def test_values_of_every_kind_under_every_key(seed: int) -> None:
         at = draw.randrange(len(data))
         data = data[:at] + bytes([draw.choice((0, 9, 0x7F, 0x80, 0xC3, 0xFF))]) + data[at + 1 :]
     assert not differing(data, clean, some_wanted(draw, lines), draw.choice((1, 700, 1 << 20)))
+
+
+@given(SEEDS)
+@settings(MANY, max_examples=300)
+def test_records_in_containers(seed: int) -> None:
+    """Records that came with times, also such as go before what the records tell."""
+    draw = Random(seed)
+    events = access_events(draw, draw.choice((3, 12, 40)))
+    container, state = draw.choice(CONTAINERS), draw.getstate()
+    clean = container(draw, events)
+    changed = [
+        {**event, "message": altered(draw, event["message"])} if draw.random() < 0.5 else event for event in events
+    ]
+    if draw.random() < 0.3:
+        changed = disturbed(draw, changed)
+    wanted = some_wanted(draw, [event["message"] for event in events])
+    block_bytes = draw.choice((1, 700, 1 << 20))
+    draw.setstate(state)
+    assert not differing(container(draw, changed), clean, wanted, block_bytes, "events.json")
 
 
 @pytest.mark.parametrize("attribute", [key for key in _ATTRIBUTES if key not in ("connectionId", "eventType")])

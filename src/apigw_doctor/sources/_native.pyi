@@ -52,10 +52,10 @@ class Records:
 
     def texts(
         self,
-        texts: list[str],
+        texts: list[str] | list[str | None],
         times: list[float | None],
+        own: bytes,
         start: int,
-        own_time: bool,
         entry: int,
         ask: Callable[[bytes], tuple[int, float] | None],
     ) -> int:
