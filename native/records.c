@@ -19,9 +19,9 @@ enum {
     MESSAGE = ATTRIBUTES, OTHER
 };
 
-/* Of a record that tells of no trouble these are empty. */
-static const int TROUBLE[] = {RESPONSE_TYPE, ERROR_MESSAGE, ERROR_STRING, INTEGRATION_ERROR, AUTHORIZER_ERROR,
-                              CONNECTION, EVENT};
+/* Of a record that tells of no trouble these are empty; and these are, or say what Python knows for no failure. */
+static const int TROUBLE[] = {ERROR_STRING, INTEGRATION_ERROR, AUTHORIZER_ERROR, CONNECTION, EVENT};
+static const int WORDS[] = {RESPONSE_TYPE, ERROR_MESSAGE};
 /* The other statuses beside the answer's. */
 static const int STATUSES[] = {INTEGRATION_STATUS, SERVICE_STATUS, AUTHORIZER_STATUS};
 /* What tells the place, the path only where there is no route. */
@@ -64,8 +64,8 @@ typedef struct {
     const double *starts; /* begins of windows, and behind them their ends */
     size_t window_count;
     double slow_from;
-    Table places, times;
-    Column place_key;
+    Table places, times, calm;
+    Column place_key, calm_key;
     Value values[ATTRIBUTES + 2];
     Column columns[COLUMNS];
     Column slow[SLOW_COLUMNS];
@@ -265,7 +265,7 @@ static int status_of(const Value *value)
     if (value->text.length != 3 || !is_digit(text[0]) || !is_digit(text[1]) || !is_digit(text[2]))
         return -1;
     int status = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
-    return status >= 100 && status < FAILED && status != THROTTLED ? status : -1;
+    return status >= 100 && status < FAILED ? status : -1;
 }
 
 /* The digits as a number; false when it is anything but so many digits as are exact. */
@@ -373,20 +373,35 @@ static int make_room(Column *key, size_t room)
     return 0;
 }
 
-/* What tells the place, as `_place` has it, as bytes: kinds and lengths keep values apart. */
+/* Marks and values as bytes: kinds and lengths keep them apart. */
+static int make_key(Column *key, const char *marks, size_t mark_count, const Value *const *parts, size_t count)
+{
+    size_t room = mark_count;
+    for (size_t at = 0; at < count; at++)
+        room += 1 + sizeof(Py_ssize_t) + (parts[at]->kind == NONE ? 0 : (size_t)parts[at]->text.length);
+    if (make_room(key, room) < 0)
+        return -1;
+    append(key, marks, mark_count);
+    for (size_t at = 0; at < count; at++) {
+        char kind = (char)parts[at]->kind;
+        Span text = kind == NONE ? (Span){NULL, 0} : parts[at]->text;
+        append(key, &kind, 1);
+        append(key, &text.length, sizeof(text.length));
+        append(key, text.start, (size_t)text.length);
+    }
+    return 0;
+}
+
+/* What tells the place, as `_place` has it. */
 static int make_place_key(Records *self, Span request_id)
 {
     const Value *values = self->values, *id = &values[REQUEST_ID];
     const Value *parts[COUNT(PLACE)];
     static const Value nothing = {{NULL, 0}, NONE};
-    size_t room = 8;
     for (size_t at = 0; at < COUNT(PLACE); at++) {
         bool left_out = PLACE[at] == PATH && !(is_nothing(&values[RESOURCE]) && is_nothing(&values[ROUTE_KEY]));
         parts[at] = left_out ? &nothing : &values[PLACE[at]];
-        room += 1 + sizeof(Py_ssize_t) + (parts[at]->kind == NONE ? 0 : (size_t)parts[at]->text.length);
     }
-    if (make_room(&self->place_key, room) < 0)
-        return -1;
     char marks[4] = {is_whole_uuid(request_id), is_nothing(&values[TRACE]), 0, 0};
     if (!marks[0]) {
         marks[2] = is_nothing(id);
@@ -394,15 +409,17 @@ static int make_place_key(Records *self, Span request_id)
             marks[3] = (char)(1 + 2 * (id->text.length && id->text.start[id->text.length - 1] == '=')
                               + 4 * (id->text.length <= HTTP_ID_CHARS));
     }
-    append(&self->place_key, marks, sizeof(marks));
-    for (size_t at = 0; at < COUNT(PLACE); at++) {
-        char kind = (char)parts[at]->kind;
-        Span text = kind == NONE ? nothing.text : parts[at]->text;
-        append(&self->place_key, &kind, 1);
-        append(&self->place_key, &text.length, sizeof(text.length));
-        append(&self->place_key, text.start, (size_t)text.length);
-    }
-    return 0;
+    return make_key(&self->place_key, marks, sizeof(marks), parts, COUNT(PLACE));
+}
+
+/* What the gateway says of the answer, as `_is_calm` has it; empty where it says nothing. */
+static int make_calm_key(Records *self)
+{
+    const Value *parts[COUNT(WORDS)] = {&self->values[WORDS[0]], &self->values[WORDS[1]]};
+    self->calm_key.length = 0;
+    if (is_nothing(parts[0]) && is_nothing(parts[1]))
+        return 0;
+    return make_key(&self->calm_key, NULL, 0, parts, COUNT(WORDS));
 }
 
 static int remember(Table *table, Span key, int64_t value)
@@ -412,7 +429,7 @@ static int remember(Table *table, Span key, int64_t value)
     return table_set(table, key.start, key.length, value);
 }
 
-/* Ask Python for the place and the arrival that the record tells. */
+/* Ask Python for the place and the arrival that the record tells; ODD where it has to be read closely. */
 static Fate ask(const Source *source, int64_t *place, double *told)
 {
     PyObject *record = span_bytes(source->record);
@@ -445,27 +462,44 @@ static bool own_time(const Records *self, double *told, Span *key)
     return true;
 }
 
-/* Place and told time, from the tables or from Python. */
+static Span key_of(const Column *column)
+{
+    return (Span){column->data, (Py_ssize_t)column->length};
+}
+
+/* Keep what Python answered. */
+static int keep_answer(Records *self, Fate fate, int64_t place, Span time, double told)
+{
+    if (self->calm_key.length && remember(&self->calm, key_of(&self->calm_key), fate == TAKEN) < 0)
+        return -1;
+    if (fate != TAKEN)
+        return 0;
+    if (remember(&self->places, key_of(&self->place_key), place) < 0)
+        return -1;
+    bool whole = isnan(told) || (fabs(told) < 1e15 && told == floor(told));
+    return time.start && whole ? remember(&self->times, time, isnan(told) ? NEVER_TOLD : (int64_t)told) : 0;
+}
+
+/* Place and told time, from the tables or from Python, which also knows what is no failure. */
 static Fate known_or_asked(Records *self, const Source *source, Span time, uint32_t *place, double *told)
 {
-    Span key = {self->place_key.data, (Py_ssize_t)self->place_key.length};
-    int64_t number = table_get(&self->places, key.start, key.length);
+    Span place_key = key_of(&self->place_key), calm_key = key_of(&self->calm_key);
+    int64_t calm = calm_key.length ? table_get(&self->calm, calm_key.start, calm_key.length) : 1;
+    if (!calm)
+        return ODD;
+    int64_t number = table_get(&self->places, place_key.start, place_key.length);
     int64_t moment = time.start ? table_get(&self->times, time.start, time.length) : 0;
     if (time.start && moment != ABSENT)
         *told = moment == NEVER_TOLD ? NAN : (double)moment;
-    if (number == ABSENT || moment == ABSENT) {
+    if (number == ABSENT || moment == ABSENT || calm == ABSENT) {
         double answered = NAN;
         Fate fate = ask(source, &number, &answered);
-        if (fate != TAKEN)
-            return fate;
-        if (remember(&self->places, key, number) < 0)
+        if (fate == BROKEN || keep_answer(self, fate, number, time, answered) < 0)
             return BROKEN;
-        if (moment == ABSENT) {
+        if (fate == ODD)
+            return ODD;
+        if (time.start)
             *told = answered;
-            bool whole = isnan(answered) || (fabs(answered) < 1e15 && answered == floor(answered));
-            if (whole && remember(&self->times, time, isnan(answered) ? NEVER_TOLD : (int64_t)answered) < 0)
-                return BROKEN;
-        }
     }
     *place = (uint32_t)number;
     return TAKEN;
@@ -513,11 +547,12 @@ static bool is_asked_for(const Records *self, uint64_t ident, double at)
 
 static bool tells_of_trouble(const Records *self)
 {
+    int status;
     for (size_t at = 0; at < COUNT(TROUBLE); at++)
         if (!is_nothing(&self->values[TROUBLE[at]]))
             return true;
     for (size_t at = 0; at < COUNT(STATUSES); at++)
-        if (status_of(&self->values[STATUSES[at]]) < 0)
+        if ((status = status_of(&self->values[STATUSES[at]])) < 0 || status == THROTTLED)
             return true;
     return !is_nothing(&self->values[MESSAGE]);
 }
@@ -569,7 +604,7 @@ static Fate enter(Records *self, const Source *source)
                  && claim_of(self, &entry.claim) && own_time(self, &entry.arrived, &time);
     if (!plain)
         return ODD;
-    if (make_place_key(self, id->text) < 0)
+    if (make_calm_key(self) < 0 || make_place_key(self, id->text) < 0)
         return BROKEN;
     Fate fate = known_or_asked(self, source, time, &entry.place, &entry.arrived);
     if (fate != TAKEN)
@@ -770,8 +805,10 @@ static void records_dealloc(Records *self)
     for (size_t at = 0; at < SLOW_COLUMNS; at++)
         column_clear(&self->slow[at]);
     column_clear(&self->place_key);
+    column_clear(&self->calm_key);
     table_clear(&self->places);
     table_clear(&self->times);
+    table_clear(&self->calm);
     free(self->fields);
     Py_XDECREF(self->keys);
     Py_XDECREF(self->idents);

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from apigw_doctor.attribution.unremarkable import place_of
+from apigw_doctor.attribution.unremarkable import place_of, unremarkable
 from apigw_doctor.evidence.traffic import ACCESS, COLUMNS, LATENCY, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID, trace_root
 from apigw_doctor.sources.access_layout import AccessLayout
-from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill
+from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill, put
 from apigw_doctor.sources.documents import _MESSAGE_KEYS, TIME_KEYS, may_be_message
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.native import native
@@ -92,6 +92,7 @@ class AccessRoad:
         self._places: dict[tuple[object, ...], int] = {}
         self._statuses: dict[object, int | None] = {}
         self._moments: dict[object, float | None] = {}
+        self._calm: dict[tuple[object, object], bool] = {}
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
@@ -123,6 +124,8 @@ class AccessRoad:
         try:
             record = self._decode(text)
             request_id = record.request_id if record.request_id not in _NOTHING else record.extended_id
+            if not self._is_calm(record):
+                return None
             place, at = self._place(record, rest=UUID.fullmatch(request_id) is not None), self._told_at(record)
         except BAD:
             return None
@@ -161,9 +164,7 @@ class AccessRoad:
     def _entered(self, record: Any, number: int, line: bytes) -> bool:  # noqa: ANN401 - a record of `_decoder`
         """Enter a record into the traffic; False when it has to be read closely."""
         if not (
-            record.response_type in _NOTHING
-            and record.error_message in _NOTHING
-            and record.error_string in _NOTHING
+            record.error_string in _NOTHING
             and record.integration_error in _NOTHING
             and record.authorizer_error in _NOTHING
             and record.connection in _NOTHING
@@ -174,11 +175,12 @@ class AccessRoad:
             if (text := getattr(record, name, None)) not in _NOTHING and may_be_message(text):
                 return False
         status = self._status(record.status)
-        if not status or None in (
+        others = (
             self._status(record.integration_status),
             self._status(record.service_status),
             self._status(record.authorizer_status),
-        ):
+        )
+        if not status or None in others or _THROTTLED in others or not self._is_calm(record):
             return False
         request_id = record.request_id if record.request_id not in _NOTHING else record.extended_id
         if type(request_id) is not str or request_id in _NOTHING:
@@ -198,7 +200,7 @@ class AccessRoad:
         return True
 
     def _status(self, value: object) -> int | None:
-        """The status; 0 where there is none, None for a failure, a throttle, and what is no status."""
+        """The status; 0 where there is none, None for a failure and what is no status."""
         if isinstance(value, bool | float):
             return None  # they are equal to whole numbers, and told otherwise
         status = self._statuses.get(value, _UNKNOWN)
@@ -211,8 +213,20 @@ class AccessRoad:
             found: int | None = 0
         else:
             found = int(text) if text.isascii() and text.isdigit() and 100 <= int(text) < _FAILED else None
-        self._statuses[value] = found = None if found == _THROTTLED else found
+        self._statuses[value] = found
         return found
+
+    def _is_calm(self, record: Any) -> bool:  # noqa: ANN401 - a record of `_decoder`
+        """What the gateway says of an answer that is no failure by its status is no failure either."""
+        told = (record.response_type, record.error_message)
+        if told[0] in _NOTHING and told[1] in _NOTHING:
+            return True
+        calm = self._calm.get(told)
+        if calm is None:
+            if len(self._calm) > _MAX_CACHED:
+                self._calm.clear()
+            calm = self._calm[told] = _says_no_failure(*told)
+        return calm
 
     def _arrived_at(self, record: Any) -> float | None:  # noqa: ANN401 - a record of `_decoder`
         return self._told_at(record)
@@ -258,6 +272,19 @@ class AccessRoad:
 
 
 _EPOCH_MS = 13
+
+
+def _says_no_failure(response_type: object, error_message: object) -> bool:
+    """An answer with these words, and a status that is none of a failure, is unremarkable."""
+    if not all(text is None or isinstance(text, str) for text in (response_type, error_message)):
+        return False
+    facts: Facts = {"key": "", "request_id": "-", "status": 200}
+    words = {"error.responseType": response_type, "error.message": error_message}
+    context: dict[str, str] = {}
+    for variable, text in words.items():
+        put(context, variable, text if isinstance(text, str) else "")
+    fill(facts, context, None, 1.0)
+    return unremarkable(row_of(facts))
 
 
 def _tail(request_id: object) -> object:
