@@ -108,8 +108,8 @@ class AccessRoad:
         while True:
             start, end, number = records.lines(block, start, number, len(self._traffic), self._told_natively)
             self._take(records)
-            self._spool.add_lines(*records.take_slow())
             if start == end:
+                self._spool.add_lines(*records.take_slow())
                 return number
             self._read(number, block[start:end].rstrip(b"\r"))
             start, number = end + 1, number + 1
@@ -158,7 +158,7 @@ class AccessRoad:
             self._reader.release(request_id, self._traffic, self._wanted)
             for entry in range(first, len(self._traffic)):
                 if self._traffic.integration_ms[entry] >= self._wanted.slow_from_ms:
-                    self._spool.add(entry, [(number, line)])
+                    self._keep(entry, number, line)
         self._entries = len(self._traffic)
 
     def _entered(self, record: Any, number: int, line: bytes) -> bool:  # noqa: ANN401 - a record of `_decoder`
@@ -192,12 +192,18 @@ class AccessRoad:
         if place is None or self._wanted.asks_for(ident, arrived_at):
             return False
         if integration_ms is not None and integration_ms >= self._wanted.slow_from_ms:
-            self._spool.add(len(self._traffic), [(number, line)])
+            self._keep(len(self._traffic), number, line)
         marks = ACCESS | LATENCY if told else ACCESS
         self._traffic.add(
             ident, _extended(record, request_id), _claim(record), place, arrived_at, None, integration_ms, status, marks
         )
         return True
+
+    def _keep(self, entry: int, number: int, line: bytes) -> None:
+        """Keep a slow record, behind those that were read in C before it."""
+        if self._records is not None:
+            self._spool.add_lines(*self._records.take_slow())
+        self._spool.add(entry, [(number, line)])
 
     def _status(self, value: object) -> int | None:
         """The status; 0 where there is none, None for a failure and what is no status."""
