@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from apigw_doctor.attribution.unremarkable import place_of, unremarkable
-from apigw_doctor.evidence.traffic import ACCESS, COLUMNS, LATENCY, Traffic, half_id, id64
+from apigw_doctor.evidence.traffic import ACCESS, LATENCY, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID, trace_root
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_log import EMPTY, AccessLog, arrival_of, fill, put
@@ -116,8 +116,7 @@ class AccessRoad:
 
     def _take(self, records: "Records") -> None:
         """Enter what was read in C: before any other record, as their order counts."""
-        for name, column in zip(COLUMNS, records.take(), strict=True):
-            getattr(self._traffic, name).frombytes(column)
+        self._traffic.take_columns(records.take())
 
     def _told_natively(self, text: bytes) -> tuple[int, float] | None:
         """Place and arrival of a record, for other records of the same ones; None: it has to be read closely."""
