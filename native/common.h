@@ -78,9 +78,16 @@ static inline bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+/* Looked up: no branch tells the digits of random ids apart well. */
+static const bool HEXADECIMAL[256] = {
+    ['0'] = true, ['1'] = true, ['2'] = true, ['3'] = true, ['4'] = true, ['5'] = true, ['6'] = true, ['7'] = true,
+    ['8'] = true, ['9'] = true, ['a'] = true, ['b'] = true, ['c'] = true, ['d'] = true, ['e'] = true, ['f'] = true,
+    ['A'] = true, ['B'] = true, ['C'] = true, ['D'] = true, ['E'] = true, ['F'] = true,
+};
+
 static inline bool is_hex(char byte)
 {
-    return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+    return HEXADECIMAL[(unsigned char)byte];
 }
 
 static inline char lowered(char byte)
@@ -103,17 +110,41 @@ static inline bool is_uuid(const char *text)
     return true;
 }
 
+#define ID_PRIME (((uint64_t)1 << 61) - 1)
+
+/* Every byte of a word in lower case, as `lowered` has it. */
+static inline uint64_t lowered_word(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u, low = word & (ones * 0x7F);
+    uint64_t from_a = low + ones * (0x80 - 'A'), behind_z = low + ones * (0x7F - 'Z');
+    return word | ((~word & (from_a ^ behind_z) & (ones * 0x80)) >> 2);
+}
+
+/* So many bytes, at most eight, as a little-endian number. */
+static inline uint64_t word_of(const char *text, Py_ssize_t length)
+{
+    uint64_t word = 0;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    memcpy(&word, text, (size_t)length);
+#else
+    for (Py_ssize_t at = length - 1; at >= 0; at--)
+        word = word << 8 | (unsigned char)text[at];
+#endif
+    return word;
+}
+
 /* `id64` of the bytes: the little-endian number modulo 2**61 - 1. */
 static inline uint64_t id64_of(const char *text, Py_ssize_t length, bool lower)
 {
-    const uint64_t prime = ((uint64_t)1 << 61) - 1;
     uint64_t rest = 0;
-    for (Py_ssize_t at = length - 1; at >= 0; at--) {
-        /* times 256 is a rotation of the 61 bits */
-        rest = ((rest << 8) & prime) | (rest >> 53);
-        rest += (unsigned char)(lower ? lowered(text[at]) : text[at]);
-        if (rest >= prime)
-            rest -= prime;
+    for (Py_ssize_t at = length ? (length - 1) / 8 * 8 : -1; at >= 0; at -= 8) {
+        uint64_t word = length - at < 8 ? word_of(text + at, length - at) : word_of(text + at, 8);
+        word = lower ? lowered_word(word) : word;
+        /* times 2**64 is a rotation of the 61 bits by 3 */
+        rest = ((rest << 3) & ID_PRIME) | (rest >> 58);
+        rest += (word & ID_PRIME) + (word >> 61);
+        rest = rest >= ID_PRIME ? rest - ID_PRIME : rest;
+        rest = rest >= ID_PRIME ? rest - ID_PRIME : rest;
     }
     return rest;
 }

@@ -139,6 +139,19 @@ class Traffic:
             setattr(found, name, array(code, compress(getattr(self, name), keep)))
         return found
 
+    def without(self, left_out: set[int]) -> "Traffic":
+        """All requests but those with these numbers, which are few."""
+        if not left_out:
+            return self
+        found = Traffic()
+        found.places, found._numbers = list(self.places), dict(self._numbers)
+        cuts = sorted(left_out)
+        for name in COLUMNS:
+            given, kept = getattr(self, name), getattr(found, name)
+            for start, end in zip([0, *(cut + 1 for cut in cuts)], [*cuts, len(given)], strict=True):
+                kept.extend(given[start:end])
+        return found
+
     def within(self, holds: Callable[[float | None], bool]) -> "Traffic":
         """The requests whose arrival `holds` accepts; an unknown one is given as None."""
         return self.chosen(holds(None if at != at else at) for at in self.arrived_at)
@@ -175,6 +188,8 @@ class Traffic:
 
 def merged(execution: Traffic, access: Traffic) -> Traffic:
     """Requests of both logs, each once: what both tell of is taken from the execution log."""
+    if not len(execution) or not len(access):
+        return _each_once(execution if len(execution) else access, by_both=not len(execution) and all(access.extended))
     by_both = bool(len(access)) and all(execution.extended) and all(access.extended)
     found = _each_once(execution, by_both=by_both)
     rest = _each_once(access, by_both=by_both)
@@ -197,6 +212,8 @@ def _keys(traffic: Traffic, *, by_both: bool) -> Iterable[int]:
 
 def _each_once(traffic: Traffic, *, by_both: bool) -> Traffic:
     """The same event given twice counts once, with what all tell; two requests may share a plain id, not the moment."""
+    if len(set(traffic.ident)) == len(traffic):
+        return traffic
     keys = list(_keys(traffic, by_both=by_both))
     if len(set(keys)) == len(keys):
         return traffic

@@ -33,3 +33,36 @@ class Execution:
         list[tuple[int, list[int], tuple[bytes, ...]]],
         list[tuple[bytes, list[int], tuple[bytes, ...], tuple[int, ...]]],
     ]: ...
+
+class Records:
+    """Reads the ordinary records of one access log."""
+
+    def __init__(
+        self, keys: tuple[bytes, ...], targets: tuple[int, ...], idents: bytes, windows: bytes, slow_from_ms: float
+    ) -> None: ...
+    def lines(
+        self,
+        block: bytes,
+        start: int,
+        number: int,
+        entry: int,
+        ask: Callable[[bytes], tuple[int, float] | None],
+    ) -> tuple[int, int, int]:
+        """Read lines up to one that Python has to read: where it stands, and its number."""
+
+    def texts(
+        self,
+        texts: list[str] | list[str | None],
+        times: list[float | None],
+        own: bytes,
+        start: int,
+        entry: int,
+        ask: Callable[[bytes], tuple[int, float] | None],
+    ) -> int:
+        """Read records that came as events, up to the index of one that Python has to read."""
+
+    def take(self) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes, bytes]:
+        """The columns of the requests since the last time."""
+
+    def take_slow(self) -> tuple[bytes, bytes, bytes, bytes]:
+        """Of the slow ones: entries, numbers, lengths of their lines, and these."""

@@ -120,6 +120,7 @@ _TELLING = frozenset(
     ]
 )
 EMPTY = frozenset({"", "-", "(none)", "null", "none", "None"})
+_MAX_MEANT, _MOST_KEYS = 1_000, 200
 _MAX_LOOSE_CHARS = 100_000
 _MAX_PAIRS_CHARS = 4_000
 _PAIRS_START = re.compile(
@@ -145,7 +146,7 @@ class CompiledFormat(msgspec.Struct, frozen=True):
             return None
         found: Context = {}
         for variable, value in zip(self.variables, match.groups(), strict=True):
-            _put(found, variable, value)
+            put(found, variable, value)
         return found
 
 
@@ -210,7 +211,7 @@ def flatten(value: Mapping[str, object], prefix: str = "", depth: int = 0) -> Co
         name = f"{prefix}{key}"
         if isinstance(inner, dict) and depth < 4:
             found |= flatten(inner, f"{name}.", depth + 1)
-        elif isinstance(inner, bool | int | float | str):
+        elif isinstance(inner, (str, int, float)):
             found[name] = str(inner)
     return found
 
@@ -240,11 +241,14 @@ class AccessLog:
     def __init__(self, requests: Requests, formats: tuple[str, ...] = ()) -> None:
         self._requests = requests
         self._formats = [compile_format(text) for text in formats]
+        #: keys of records met -> what they mean
+        self._meant: dict[tuple[str, ...], dict[str, str]] = {}
 
     def add_format(self, text: str) -> None:
         """Use one more stage's format string from here on."""
         if "$context." in text and all(known.text != text.strip() for known in self._formats):
             self._formats.append(compile_format(text))
+            self._meant.clear()
 
     def mapping(self, value: Mapping[str, object], *, at: float | None, origin: str, text: str) -> bool:
         """Read a record that came as an object; False when it is no access-log record."""
@@ -279,6 +283,16 @@ class AccessLog:
 
     def variables(self, names: Collection[str]) -> dict[str, str]:
         """Key -> variable, for those keys of a record that mean one."""
+        if len(names) > _MOST_KEYS:
+            return self._variables(tuple(names))
+        found = self._meant.get(key := tuple(names))
+        if found is None:
+            if len(self._meant) >= _MAX_MEANT:
+                self._meant.clear()
+            found = self._meant[key] = self._variables(key)
+        return found
+
+    def _variables(self, names: tuple[str, ...]) -> dict[str, str]:
         keys: dict[str, str] = {}
         for known in self._formats:
             if known.keys and len(known.keys.keys() & set(names)) * 2 > len(known.keys):
@@ -293,7 +307,7 @@ class AccessLog:
     def _named(self, flat: Context) -> Context:
         found: Context = {}
         for key, variable in self.variables(flat).items():
-            _put(found, variable, flat[key])
+            put(found, variable, flat[key])
         return found
 
     def _take(self, context: Context, *, at: float | None, origin: str, text: str) -> bool:
@@ -325,7 +339,8 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _put(found: Context, variable: str, value: str) -> None:
+def put(found: Context, variable: str, value: str) -> None:
+    """Set a variable that no key has set yet, unless the value stands for none."""
     value = value.strip()
     variable = _SAME.get(variable, variable)
     if value not in EMPTY and variable not in found:
@@ -365,41 +380,42 @@ def fill(facts: Facts, context: Context, arrived: float | None, exact_ms: float)
             facts["arrived_at"], facts["arrived_within_ms"] = arrived, exact_ms
         earliest(facts, "first_line_at", arrived)
     _fill_identity(facts, context)
-    for field, variable in _NUMBERS.items():
-        first(facts, field, _number(context.get(variable)))
-    for field, variable in _INTEGERS.items():
-        first(facts, field, _integer(context.get(variable)))
-    for field, variable in _TEXTS.items():
-        first(facts, field, context.get(variable))
+    for variable, value in context.items():
+        if variable in _NUMBERS:
+            first(facts, _NUMBERS[variable], _number(value))
+        elif variable in _INTEGERS:
+            first(facts, _INTEGERS[variable], _integer(value))
+        elif variable in _TEXTS:
+            first(facts, _TEXTS[variable], value)
     if (error := context.get("integration.error")) is not None and facts.get("failure") is None:
         facts["failure"] = error.removeprefix("Execution failed due to ")
 
 
 _NUMBERS = {
-    "response_latency_ms": "responseLatency",
-    "integration_latency_ms": "integrationLatency",
-    "authorizer_latency_ms": "authorizer.latency",
-    "waf_latency_ms": "waf.latency",
+    "responseLatency": "response_latency_ms",
+    "integrationLatency": "integration_latency_ms",
+    "authorizer.latency": "authorizer_latency_ms",
+    "waf.latency": "waf_latency_ms",
 }
 _INTEGERS = {
     "status": "status",
-    "integration_status": "integration.status",
-    "service_status": "integrationStatus",
-    "authorizer_status": "authorizer.status",
-    "response_bytes": "responseLength",
+    "integration.status": "integration_status",
+    "integrationStatus": "service_status",
+    "authorizer.status": "authorizer_status",
+    "responseLength": "response_bytes",
 }
 _TEXTS = {
-    "response_type": "error.responseType",
-    "error_message": "error.message",
-    "authorizer_error": "authorizer.error",
+    "error.responseType": "response_type",
+    "error.message": "error_message",
+    "authorizer.error": "authorizer_error",
     "stage": "stage",
-    "api_id": "apiId",
-    "connection_id": "connectionId",
-    "event_type": "eventType",
-    "client_ip": "identity.sourceIp",
-    "user_agent": "identity.userAgent",
-    "endpoint_type": "endpointType",
-    "transfer_mode": "integration.responseTransferMode",
+    "apiId": "api_id",
+    "connectionId": "connection_id",
+    "eventType": "event_type",
+    "identity.sourceIp": "client_ip",
+    "identity.userAgent": "user_agent",
+    "endpointType": "endpoint_type",
+    "integration.responseTransferMode": "transfer_mode",
     "path": "path",
 }
 
@@ -470,7 +486,7 @@ def _console(values: tuple[str | None, ...]) -> Context:
         if variable == "extendedRequestId" and (value is None or EXTENDED.fullmatch(value) is None):
             continue
         name = "routeKey" if variable == "resourcePath" and value and " " in value else variable
-        _put(found, name, value or "")
+        put(found, name, value or "")
     return found
 
 
@@ -492,8 +508,8 @@ def _xml(line: str) -> Context | None:
     if match is None:
         return None
     found: Context = {}
-    _put(found, "requestId", match[1])
+    put(found, "requestId", match[1])
     for name, value in re.findall(r"<(\w+)>([^<]*)</\1>", match[2]):
         if (variable := variable_of(name)) is not None:
-            _put(found, variable, value)
+            put(found, variable, value)
     return found

@@ -92,10 +92,7 @@ class Bulk:
         asked = self._asked()
         access = self._gateway_log(Road.ACCESS, folder / "access", asked)
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
-        kept = {id64(facts["request_id"]) for facts in access.facts if facts.get("request_id")}
-        execution = self._gateway_log(
-            Road.EXECUTION, folder / "execution", asked.also(kept.union(payloads.requests.moments()))
-        )
+        execution = self._gateway_log(Road.EXECUTION, folder / "execution", self._also_kept(asked, access))
         for log in self._in_order(access, execution):
             payloads.requests.adopt(log.facts)
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
@@ -160,6 +157,13 @@ class Bulk:
         named = {id64(row.request_id) for row in given.requests if row.request_id}
         return wishes_of(given, slow_from_ms).also(named).with_(self._known)
 
+    def _also_kept(self, asked: Wanted, access: SlowLog) -> Wanted:
+        """The same, and the requests that have rows by now."""
+        if not self._of(Road.EXECUTION):
+            return asked
+        kept = {id64(facts["request_id"]) for facts in access.facts if facts.get("request_id")}
+        return asked.also(kept.union(self._payloads.requests.moments()))
+
     def _in_order(self, access: SlowLog, execution: SlowLog) -> list[SlowLog]:
         """The logs in the order in which they were given: of equal claims the first one counts."""
         first = next((one.road for one in self._surveyed if one.road in (Road.ACCESS, Road.EXECUTION)), Road.ACCESS)
@@ -192,6 +196,8 @@ class Bulk:
 
     def _gateway_log(self, road: Road, folder: Path, wanted: Wanted) -> SlowLog:
         log = SlowLog(Traffic(), [], [])
+        if not self._of(road):
+            return log
         for assignment, portion in self._portions(road, folder, wanted, WantedInvocations()):
             before = tuple(self._lines_before.get(one.surveyed.source.name, 0) for one in assignment.stretches)
             log.facts.extend(self._take(portion))
@@ -200,6 +206,8 @@ class Bulk:
 
     def _lambda_logs(self, folder: Path, skew_ms: float | None = None) -> tuple[Crowd, list[LambdaInvocation]]:
         """The Lambda logs, whose clock is `skew_ms` off the gateway's as far as that is known."""
+        if not self._of(Road.LAMBDA):
+            return Crowd(), []
         so_far = self._payloads.so_far()
         try:
             asked = asked_of(so_far, skew_ms or 0.0)

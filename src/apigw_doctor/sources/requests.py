@@ -315,7 +315,7 @@ def _may_be_one(facts: Facts, part: Facts) -> bool:
 
 
 def _quick(facts: Facts, slow_from_ms: float) -> bool:
-    if "status" not in facts:
+    if facts.get("status", _FAILED) >= _FAILED:
         return False
     took = integration_time_ms(row_of(dict(facts, key="")))
     return took is None or took < slow_from_ms
@@ -323,7 +323,7 @@ def _quick(facts: Facts, slow_from_ms: float) -> bool:
 
 def _releasable(facts: Facts, asked_for: Callable[[int, float | None], bool]) -> GatewayRequest | None:
     """The row of a request that needs none."""
-    if "status" not in facts:
+    if facts.get("status", _FAILED) >= _FAILED:
         return None
     row = row_of(dict(facts, key=""))
     if not unremarkable(row) or asked_for(id64(row.request_id or row.extended_request_id or ""), row.arrived_at):

@@ -86,22 +86,30 @@ def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
     Raises:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
-    limits = EffectiveLimits(payloads.so_far())
-    near = [near_bounds(limits, place, gave_up_after_ms(payloads.given())) for place in log.traffic.places]
+    if not len(log.traffic):
+        return
+    limits, gave_up_ms = EffectiveLimits(payloads.so_far()), gave_up_after_ms(payloads.given())
+    near = [near_bounds(limits, place, gave_up_ms) for place in log.traffic.places]
     shortest = min((low for low, _ in near), default=slow_from_ms)
     if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
         raise TooShort(shortest)
     back: set[int] = set()
     for waiting in log.waiting:
-        chosen = []
-        for position, entry in enumerate(waiting.spool.entries):
-            number = waiting.first + entry
-            if is_near(log.traffic.integration_ms[number], near[log.traffic.place[number]]):
-                chosen.append(position)
-                back.add(number)
+        chosen = _near_of(waiting, log.traffic, near)
+        back.update(waiting.first + waiting.spool.entries[position] for position in chosen)
         _read_again(waiting, chosen, payloads)
-    if back:
-        log.traffic = log.traffic.chosen(number not in back for number in range(len(log.traffic)))
+    log.traffic = log.traffic.without(back)
+
+
+def _near_of(waiting: _Waiting, traffic: Traffic, near: list[tuple[float, float]]) -> list[int]:
+    """Positions of the slow requests that came near their limit."""
+    first, took, places = waiting.first, traffic.integration_ms, traffic.place
+    lowest = min(low for low, _ in near)
+    return [
+        position
+        for position, entry in enumerate(waiting.spool.entries)
+        if took[first + entry] > lowest and is_near(took[first + entry], near[places[first + entry]])
+    ]
 
 
 def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, slow_from_ms: float) -> Traffic:
@@ -110,6 +118,8 @@ def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, 
     Raises:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
+    if not len(traffic):
+        return traffic
     limits, gave_up_ms = EffectiveLimits(payloads.so_far()), gave_up_after_ms(payloads.given())
     near = [near_bounds(limits, place, gave_up_ms) for place in traffic.places]
     if _any_between(traffic, near, slow_from_ms):
@@ -123,7 +133,7 @@ def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, 
     ]
     payloads.requests.adopt(list(sweep.read(chosen)))
     back = {sweep.entries[position] for position in chosen}
-    return traffic.chosen(number not in back for number in range(len(traffic))) if back else traffic
+    return traffic.without(back)
 
 
 def near_bounds(limits: EffectiveLimits, place: RequestPlace, gave_up_ms: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
+from itertools import accumulate, repeat
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +29,9 @@ class Spool:
         #: number of the request in the traffic, and where its entry stands
         self.entries = array("Q")
         self.offsets = array("Q")
+        #: of an entry that is one line, its number (0: it is packed), and the stretch that it stood in
+        self.numbers = array("Q")
+        self.stretches = array("I")
         #: number of the stretch that is being read
         self.stretch = 0
         self._file: IO[bytes] | None = None
@@ -35,13 +39,30 @@ class Spool:
 
     def add(self, entry: int, lines: list[tuple[Label, bytes]], group: str | None = None) -> None:
         """Keep one request."""
-        if self._file is None:
-            self._file = self.path.open("wb")
         data = msgspec.msgpack.encode(Slow(self.stretch, lines, group))
-        self._file.write(data)
+        self._write(data)
         self.entries.append(entry)
         self.offsets.append(self._size)
+        self.numbers.append(0)
+        self.stretches.append(self.stretch)
         self._size += len(data)
+
+    def add_lines(self, entries: bytes, numbers: bytes, lengths: bytes, lines: bytes) -> None:
+        """Keep many requests of one line each: columns of 64-bit numbers, and the lines without anything between."""
+        if not entries:
+            return
+        self._write(lines)
+        ends = array("Q", accumulate(array("Q", lengths), initial=self._size))
+        self._size = ends.pop()
+        self.entries.frombytes(entries)
+        self.offsets.extend(ends)
+        self.numbers.frombytes(numbers)
+        self.stretches.extend(repeat(self.stretch, len(ends)))
+
+    def _write(self, data: bytes) -> None:
+        if self._file is None:
+            self._file = self.path.open("wb")
+        self._file.write(data)
 
     def close(self) -> None:
         """Everything is written."""
@@ -58,4 +79,8 @@ class Spool:
             for position in positions:
                 start, end = self.offsets[position], self.offsets[position + 1]
                 file.seek(start)
-                yield msgspec.msgpack.decode(file.read(end - start), type=Slow)
+                data = file.read(end - start)
+                if number := self.numbers[position]:
+                    yield Slow(self.stretches[position], [(number, data)])
+                else:
+                    yield msgspec.msgpack.decode(data, type=Slow)
