@@ -68,6 +68,7 @@ typedef struct {
     size_t count, room, kept_count;
     Column kept;
     bool started, reported;
+    bool folded; /* one of them goes on behind a line's end */
     char request_id[UUID_CHARS];
     Py_ssize_t id_length;
     char *start_front;
@@ -183,6 +184,7 @@ static void drop_unit(Stream *self)
         Py_CLEAR(self->lines[at].label);
     self->count = self->kept_count = 0;
     self->kept.length = 0;
+    self->folded = false;
     if (self->kept.room > ROOM_TO_KEEP)
         column_clear(&self->kept);
 }
@@ -760,7 +762,7 @@ static int enter_told(Stream *self, const Course *course, const Ask *ask)
 static int enter(Stream *self, const Ask *ask)
 {
     Course course;
-    if (!read_frame(self, &course) || was_killed(&course))
+    if (self->folded || !read_frame(self, &course) || was_killed(&course))
         return 0;
     int fits = read_times(self, &course, ask);
     if (fits > 0)
@@ -869,6 +871,38 @@ static int take_block(Stream *self, Span block, long long *number, const Ask *as
     return keep_unit(self);
 }
 
+/* An event's message: what stands about the trace behind the report's line is a line of its own, as it is in text. */
+static int take_event(Stream *self, Span line, PyObject *label, const Ask *ask)
+{
+    const char *end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
+    if (end && BEGINS(span_from(line, self->column), "REPORT") && FIND(line, "\nXRAY TraceId: ")) {
+        Span report = {line.start, end - line.start};
+        if (take_line(self, report, 0, label, ask) < 0)
+            return -1;
+        line = span_from(line, report.length + 1);
+        end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
+    }
+    if (take_line(self, line, 0, label, ask) < 0)
+        return -1;
+    self->folded |= end != NULL;
+    return 0;
+}
+
+static int take_events(Stream *self, PyObject *labels, PyObject *lines, const Ask *ask)
+{
+    for (Py_ssize_t at = 0; at < PyList_GET_SIZE(lines); at++) {
+        PyObject *item = PyList_GET_ITEM(lines, at);
+        if (!PyBytes_Check(item) || at >= PyList_GET_SIZE(labels)) {
+            PyErr_SetString(PyExc_TypeError, "a label and bytes for every line");
+            return -1;
+        }
+        Span line = {PyBytes_AS_STRING(item), PyBytes_GET_SIZE(item)};
+        if (take_event(self, line, PyList_GET_ITEM(labels, at), ask) < 0)
+            return -1;
+    }
+    return keep_unit(self);
+}
+
 /* The type */
 
 static PyObject *refuse_again(void)
@@ -893,6 +927,25 @@ static PyObject *stream_feed(Stream *self, PyObject *arguments)
         drop_unit(self); /* its lines may point into the block */
     self->busy = false;
     return done < 0 ? NULL : PyLong_FromLongLong(number);
+}
+
+static PyObject *stream_feed_lines(Stream *self, PyObject *arguments)
+{
+    Ask ask;
+    PyObject *labels, *lines;
+    if (!PyArg_ParseTuple(arguments, "O!O!OOO:feed_lines", &PyList_Type, &labels, &PyList_Type, &lines, &ask.settle,
+                          &ask.of, &ask.shape_of))
+        return NULL;
+    if (self->busy || !self->start_front)
+        return refuse_again();
+    self->busy = true;
+    int done = take_events(self, labels, lines, &ask);
+    if (done < 0)
+        drop_unit(self);
+    self->busy = false;
+    if (done < 0)
+        return NULL;
+    Py_RETURN_NONE;
 }
 
 static PyObject *stream_finish(Stream *self, PyObject *arguments)
@@ -1096,6 +1149,7 @@ static PyGetSetDef properties[] = {
 static PyMethodDef methods[] = {
     {"begin", (PyCFunction)stream_begin, METH_VARARGS, "Begin with a stream."},
     {"feed", (PyCFunction)stream_feed, METH_VARARGS, "Read a block; the number after its last line."},
+    {"feed_lines", (PyCFunction)stream_feed_lines, METH_VARARGS, "Read lines, each with its label."},
     {"finish", (PyCFunction)stream_finish, METH_VARARGS, "The stream has ended."},
     {"take", (PyCFunction)stream_take, METH_NOARGS, "What was entered since the last time."},
     {NULL, NULL, 0, NULL},
