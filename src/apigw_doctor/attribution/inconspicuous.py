@@ -54,7 +54,7 @@ def tail_told(told: FunctionTold, tail_ms: float | None, duration_ms: float | No
 def calls_told(told: FunctionTold, lines: list[tuple[float, str]], finished_at: float | None) -> None:
     """Note how long every call that a line announces took until anything followed."""
     for number, (at, text) in enumerate(lines):
-        called = _call_shape(text)
+        called = call_shape(text)
         if called is None:
             continue
         after = lines[number + 1][0] if number + 1 < len(lines) else finished_at
@@ -62,5 +62,6 @@ def calls_told(told: FunctionTold, lines: list[tuple[float, str]], finished_at: 
 
 
 @lru_cache(maxsize=50_000)
-def _call_shape(text: str) -> str | None:
+def call_shape(text: str) -> str | None:
+    """The shape of a line that announces a call, to gather its times by; None for any other line."""
     return shape(text) if names_call(text) else None

@@ -116,6 +116,27 @@ class Crowd:
         self.own_ms.append(own_ms)
         self.first.append(2 if first is None else first)
 
+    def add_columns(
+        self,
+        function: int,
+        ident: bytes,
+        begun_at: bytes,
+        started_at: bytes,
+        finished_at: bytes,
+        duration_ms: bytes,
+        own_ms: bytes,
+        first: bytes,
+    ) -> None:
+        """More invocations of one function, as the bytes of the columns."""
+        self.ident.frombytes(ident)
+        self.function.extend([function] * len(first))
+        self.begun_at.frombytes(begun_at)
+        self.started_at.frombytes(started_at)
+        self.finished_at.frombytes(finished_at)
+        self.duration_ms.frombytes(duration_ms)
+        self.own_ms.frombytes(own_ms)
+        self.first.frombytes(first)
+
     def extend(self, other: "Crowd") -> None:
         """All invocations of `other`, whose functions may be numbered differently."""
         numbers = [self.number(told.name) for told in other.functions]

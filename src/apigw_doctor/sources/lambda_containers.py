@@ -39,6 +39,8 @@ class LambdaContainer:
         self._reader, self._payloads, self._crowd, self._wanted = reader, payloads, crowd, wanted
         self._roads: dict[tuple[str | None, str | None], StreamRoad] = {}
         self._moments = StampMoments()
+        #: what the roads of all streams know together
+        self._first: StreamRoad | None = None
         #: something stood between the events: of which stream it is can be told only where there is one
         self._odd = False
         self._unfit = False
@@ -55,20 +57,21 @@ class LambdaContainer:
             if road is None:
                 self._unfit = True
             elif places is None:
-                road.feed_lines(_parted(labels, lines))
+                road.feed_events(labels, lines)
             else:
-                road.feed_lines(_parted([labels[place] for place in places], [lines[place] for place in places]))
+                road.feed_events([labels[place] for place in places], [lines[place] for place in places])
 
     def odd(self, item: Odd) -> None:
         """Read a stretch that is no event: it stays with the only stream there is."""
         mark = _ODD + (_INSIDE if item.after else _OUTSIDE)
         texts = [(number, text) for number, text in item.lines() if text.strip()]
-        lines = [((number, None), mark + text.encode("utf-8", "replace")) for number, text in texts]
+        labels: list[Label] = [(number, None) for number, _ in texts]
+        lines = [mark + text.encode("utf-8", "replace") for _, text in texts]
         self._odd |= bool(lines)
         if lines and len(self._roads) != 1:
             self._unfit = True
         for road in self._roads.values():
-            road.feed_lines(iter(lines))
+            road.feed_events(labels, lines)
 
     def finish(self) -> bool:
         """All is read; False when the file has to be read otherwise."""
@@ -86,7 +89,8 @@ class LambdaContainer:
         layout = self._reader.stream_of(group, stream)
         if layout is None or (self._odd and self._roads):
             return None
-        found = self._roads[group, stream] = StreamRoad(self._wanted, self._moments)
+        found = self._roads[group, stream] = StreamRoad(self._wanted, self._moments, self._first)
+        self._first = self._first or found
         found.start(layout, self._reader, self._payloads, self._crowd, (group, stream))
         return found
 
@@ -94,8 +98,10 @@ class LambdaContainer:
 class StreamRoad(LambdaRoad):
     """Reads the events of one stream."""
 
-    def __init__(self, wanted: WantedInvocations, moments: StampMoments) -> None:
-        super().__init__(wanted)
+    _stamped = True
+
+    def __init__(self, wanted: WantedInvocations, moments: StampMoments, like: "StreamRoad | None") -> None:
+        super().__init__(wanted, like)
         self._moments = {WIDTH: moments}
 
     def start(
@@ -110,6 +116,14 @@ class StreamRoad(LambdaRoad):
         self.begin(layout, reader, payloads, crowd)
         self._events = reader
         self._place = place
+
+    def feed_events(self, labels: list[Label], lines: list[bytes]) -> None:
+        """Read messages behind their times."""
+        if self._native is None:
+            self.feed_lines(_parted(labels, lines))
+        else:
+            self._native.feed_lines(labels, lines, *self._asks())
+            self._take()
 
     def _entered(self, lines: list[bytes]) -> bool:
         return not any(b"\n" in line for line in lines) and super()._entered(lines)

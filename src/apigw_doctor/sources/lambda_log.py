@@ -68,7 +68,8 @@ class LambdaLog:
         match = PLATFORM.match(message)
         if match is not None:
             return self._platform(match, message, where)
-        if (timed_out := TIMED_OUT.search(message)) is not None and timed_out.start() < 60:
+        timed_out = TIMED_OUT.search(message) if "Task timed out after" in message else None
+        if timed_out is not None and timed_out.start() < 60:
             return self._timed_out(timed_out, message, where)
         for pattern, order in ((NODE, "til"), (PYTHON, "lti"), (BRACKET_ID, "li"), (ID_FIRST, "il")):
             if (found := pattern.match(message)) is not None:

@@ -2,15 +2,20 @@
 
 The lines of a stream are cut into invocations at each START. One whose lines are of the ordinary kind and that
 nobody asks for is reduced to its times; every other one is given to `LambdaLog`, line by line.
+
+Where the native part is there (`native/stream.c`), it gathers the lines and enters what is certainly ordinary; the
+rest is given back to `_settle` at its turn. What it enters and what the Python code here enters is the same.
 """
 
 import re
-from collections.abc import Iterable
-from typing import Any
+from array import array
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from apigw_doctor.attribution.inconspicuous import calls_told, inconspicuous, note, tail_told
+from apigw_doctor.attribution.inconspicuous import call_shape, calls_told, inconspicuous, note, tail_told
+from apigw_doctor.attribution.surroundings import SILENT_FROM_MS, STALL_SHARE
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import LambdaInvocation
 from apigw_doctor.evidence.traffic import id64
@@ -19,9 +24,13 @@ from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_log import LambdaLog
 from apigw_doctor.sources.lambda_words import ANY_ID, CRASH
 from apigw_doctor.sources.layout import Layout, Moments
+from apigw_doctor.sources.native import native
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.reading import lines_of
 from apigw_doctor.sources.wanted_invocations import WantedInvocations
+
+if TYPE_CHECKING:
+    from apigw_doctor.sources._native import Stream
 
 _START, _END, _REPORT = b"START RequestId: ", b"END RequestId: ", b"REPORT RequestId: "
 _INIT = b"INIT_START "
@@ -34,33 +43,56 @@ _UUID_CHARS = 36
 
 
 class _Stream(msgspec.Struct):
-    """How far one stream was read."""
+    """How far one stream was read; the native part has the same."""
 
-    layout: LambdaLayout
     position: int = 0
-    beginning_seen: bool = False
     previous_ended_at: float | None = None
     last_start_at: float = 0.0
     #: lines speak of other invocations than the one that they stand with
     entangled: bool = False
-    extensions: list[str] = []
     #: the end of the last invocation was not seen, or the invocation of the last lines
     running: bool = False
 
 
-class LambdaRoad:
-    """Reads the files of one stream after the other."""
+class _CallShapes:
+    """Shapes of lines that announce a call, numbered as they are met."""
 
-    def __init__(self, wanted: WantedInvocations) -> None:
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: bytes) -> int:
+        """The number of the text's shape; -1 when it announces no call."""
+        called = call_shape(decoded(text))
+        if called is None:
+            return -1
+        number = self._numbers.setdefault(called, len(self.names))
+        if number == len(self.names):
+            self.names.append(called)
+        return number
+
+
+class LambdaRoad:
+    """Reads the files of one stream after the other; `like` is another road that reads for the same."""
+
+    #: lines begin with a stamp (`stamps.py`) instead of a written time
+    _stamped = False
+
+    def __init__(self, wanted: WantedInvocations, like: "LambdaRoad | None" = None) -> None:
         self._wanted = wanted
         #: rows of the invocations that are not in the crowd
         self.rows: list[LambdaInvocation] = []
         self._moments: dict[int, Moments] = {}
+        self._shapes = _CallShapes() if like is None else like._shapes
+        self._native: Stream | None = None
+        if (module := native()) is not None:
+            known = None if like is None else like._native
+            self._native = module.Stream(wanted.idents, wanted.logged, SILENT_FROM_MS, STALL_SHARE, known)
 
     def begin(self, layout: LambdaLayout, reader: FileReader, payloads: Payloads, crowd: Crowd) -> None:
         """A new stream, whose ordinary invocations go into `crowd`."""
         self._crowd = crowd
-        self._stream = _Stream(layout)
+        self._layout = layout
         self._reader, self._payloads = reader, payloads
         self._number = self._crowd.number(layout.function)
         column = layout.column
@@ -70,9 +102,23 @@ class LambdaRoad:
         self._started = False
         self._reported = False
         self._request_id = self._start_line = b""
+        self._extensions: list[str] = []
+        self._stream: _Stream | Stream = _Stream()
+        if self._native is not None:
+            windows = [self._wanted.windows_of(layout.function, traced=traced) for traced in (False, True)]
+            self._native.begin(column, self._stamped, *windows)
+            self._stream = self._native
+
+    def _asks(self) -> tuple[Callable[..., None], Callable[[bytes], float | None], Callable[[bytes], int]]:
+        """What the native part asks of Python."""
+        return self._settle, self._at, self._shapes.number
 
     def feed(self, block: bytes, number: int) -> int:
         """Read a block that ends at a line's end and whose first line has this number; the number after its last."""
+        if self._native is not None:
+            number = self._native.feed(block, number, *self._asks())
+            self._take()
+            return number
         lines = lines_of(block)
         self.feed_lines(enumerate(lines, number))
         return number + len(lines)
@@ -110,9 +156,12 @@ class LambdaRoad:
 
     def finish(self) -> bool:
         """The stream has ended; False when its invocations cannot be told apart: it has to be read otherwise."""
-        if self._unit:
+        if self._native is not None:
+            self._native.finish(*self._asks())
+            self._take()
+        elif self._unit:
             self._close()
-        names = tuple(dict.fromkeys(self._stream.extensions))
+        names = tuple(dict.fromkeys(self._extensions))
         self.rows = [msgspec.structs.replace(row, extensions=names) for row in self.rows] if names else self.rows
         return not self._stream.entangled
 
@@ -123,6 +172,29 @@ class LambdaRoad:
         self._unit, self._started, self._reported = [], False, False
         if not (started and self._entered([line for _, line in unit])):
             self._replay(unit)
+
+    def _settle(self, unit: list[tuple[int, bytes]], started: bool, request_id: bytes) -> None:  # noqa: FBT001
+        """An invocation that the native part is not certain about has ended."""
+        self._take()
+        self._request_id = request_id
+        if not (started and self._entered([line for _, line in unit])):
+            self._replay(unit)
+
+    def _take(self) -> None:
+        """Put what the native part has entered into the crowd."""
+        taken = self._native.take() if self._native is not None else None
+        if taken is None:
+            return
+        *columns, called, gaps, with_tail, silent_tail, until = taken
+        self._crowd.add_columns(self._number, *columns)
+        told = self._crowd.functions[self._number]
+        told.with_tail += with_tail
+        told.silent_tail += silent_tail
+        if until is not None and (told.until is None or until > told.until):
+            told.until = until
+        names, calls = self._shapes.names, told.calls
+        for number, gap in zip(array("I", called), array("d", gaps), strict=True):
+            calls.setdefault(names[number], array("d")).append(gap)
 
     def _entered(self, lines: list[bytes]) -> bool:
         """Enter an ordinary invocation into the crowd; False when it has to be read closely."""
@@ -175,7 +247,7 @@ class LambdaRoad:
         rest = text.replace(request_id, b"") if wanted.logged else b""
         if rest and _ID_LIKE.search(rest) is not None and not wanted.logged.isdisjoint(ANY_ID.findall(decoded(rest))):
             return True
-        return wanted.asks_for(self._stream.layout.function, begun_at, ended_at, traced=trace is not None)
+        return wanted.asks_for(self._layout.function, begun_at, ended_at, traced=trace is not None)
 
     def _tell(self, times: list[float], texts: list[bytes], ended_at: float, duration_ms: float) -> None:
         told = self._crowd.functions[self._number]
@@ -192,8 +264,6 @@ class LambdaRoad:
         stream = self._stream
         if started_at <= stream.last_start_at:
             stream.entangled = True
-        if stream.position == 0:
-            stream.beginning_seen = begins
         is_first = None if stream.position == 0 and not begins else stream.position == 0
         stream.position += 1
         stream.last_start_at = started_at
@@ -206,7 +276,7 @@ class LambdaRoad:
         log = self._read(unit)
         rows = log.rows()
         stream = self._stream
-        stream.extensions += log.extensions()
+        self._extensions += log.extensions()
         unread = self._reader.unread_lines() != before
         if stream.running or unread or not (log.tells_of_one() and self._begins_alone([line for _, line in unit])):
             stream.entangled = True  # it will be read again

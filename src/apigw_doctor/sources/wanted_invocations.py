@@ -1,5 +1,6 @@
 """Invocations that a failed request may have called: they are kept in full, however well they ended."""
 
+from array import array
 from bisect import bisect_left
 
 import msgspec
@@ -41,6 +42,7 @@ class WantedInvocations:
         self._ends = [window.begin_to for window in self._windows]
         self._longest = max((window.begin_to - window.begin_from for window in windows), default=0.0)
         self._untraced = any(not window.traced for window in windows)
+        self._packed: dict[tuple[str | None, bool], bytes] = {}
 
     def asks_for(
         self, function: str | None, begun_at: float | None, finished_at: float | None, *, traced: bool
@@ -56,6 +58,19 @@ class WantedInvocations:
             if begun and _fits(window, function, finished_at):
                 return True
         return False
+
+    def windows_of(self, function: str | None, *, traced: bool) -> bytes:
+        """The windows that `asks_for` looks at for such invocations, for the native part.
+
+        Four numbers each, in order of `begin_to`; behind them how long the longest is to begin.
+        """
+        key = function, traced
+        if key not in self._packed:
+            windows = [one for one in self._windows if not (traced and one.traced) and _is_of(one, function)]
+            longest = max((one.begin_to - one.begin_from for one in windows), default=0.0)
+            bounds = [at for one in windows for at in (one.begin_from, one.begin_to, one.end_from, one.end_to)]
+            self._packed[key] = array("d", [*bounds, longest]).tobytes()
+        return self._packed[key]
 
     def asks_for_row(self, row: LambdaInvocation) -> bool:
         """A request may be tied to this invocation, by any way of joining."""
@@ -108,6 +123,8 @@ def _window(row: GatewayRequest, clocks: Clocks, skew_ms: float) -> Window | Non
 
 
 def _fits(window: Window, function: str | None, finished_at: float | None) -> bool:
-    if function is not None and window.function is not None and function != window.function:
-        return False
-    return finished_at is None or window.end_from <= finished_at <= window.end_to
+    return _is_of(window, function) and (finished_at is None or window.end_from <= finished_at <= window.end_to)
+
+
+def _is_of(window: Window, function: str | None) -> bool:
+    return function is None or window.function is None or function == window.function
