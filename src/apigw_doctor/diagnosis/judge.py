@@ -12,7 +12,7 @@ from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.catalogue import catalogue
 from apigw_doctor.diagnosis.missing import missing_for
 from apigw_doctor.diagnosis.remedies import Place
-from apigw_doctor.diagnosis.rule import Cause, NotDecidable, Rule
+from apigw_doctor.diagnosis.rule import Cause, Rule
 from apigw_doctor.diagnosis.verdict import (
     Alternative,
     EvidenceText,
@@ -43,17 +43,16 @@ class Judged(msgspec.Struct, frozen=True):
 def judge(timeline: Timeline) -> Judged:
     """The verdict for one request."""
     found: list[tuple[Rule, Cause]] = []
-    parts: set[str] = set()
+    wanted: set[str] = set()
+    parts = timeline.parts()
     for rule in catalogue():
-        match rule.evaluate(timeline):
-            case Cause() as cause:
-                found.append((rule, cause))
-            case NotDecidable(missing=missing):
-                parts.update(missing)
-            case None:
-                pass
+        answer = rule.evaluate_parts(parts)
+        if isinstance(answer, Cause):
+            found.append((rule, answer))
+        elif answer is not None:
+            wanted.update(answer.missing)
     winner, cause = _choose(found)
-    return Judged(_verdict(timeline, winner, cause, found, parts), timeline)
+    return Judged(_verdict(timeline, winner, cause, found, wanted), timeline)
 
 
 def _choose(found: list[tuple[Rule, Cause]]) -> tuple[Rule, Cause]:
