@@ -22,20 +22,17 @@ def parts(diagnosis: Diagnosis) -> Iterator[bytes]:
     """The same in pieces: packed verdicts, which have neither secrets nor controls, are never all in memory."""
     verdicts = diagnosis.verdicts
     if not isinstance(verdicts, PackedVerdicts) or not verdicts:
-        yield _formatted(msgspec.json.encode(clean_values(msgspec.to_builtins(diagnosis))))
-        yield b"\n"
+        whole = msgspec.structs.replace(diagnosis, verdicts=tuple(verdicts))
+        yield _formatted(msgspec.json.encode(clean_values(msgspec.to_builtins(whole)))) + b"\n"
         return
     rest = clean_values(msgspec.to_builtins(msgspec.structs.replace(diagnosis, verdicts=())))
     before, _, after = _formatted(msgspec.json.encode(rest)).partition(_NO_VERDICTS)
-    yield before
-    yield _NO_VERDICTS[:-1]
+    yield before + _NO_VERDICTS[:-1]
     for number, part in enumerate(verdicts.json_parts()):
         if number:
             yield b","
         yield _formatted(b'{"verdicts":' + part + b"}")[len(_HEAD) : -len(_TAIL)]
-    yield b"\n  ]"
-    yield after
-    yield b"\n"
+    yield b"\n  ]" + after + b"\n"
 
 
 def _formatted(data: bytes) -> bytes:
