@@ -1,4 +1,9 @@
-"""From evidence to timelines: one for every request that failed or came near its limit."""
+"""From evidence to timelines: one for every request that failed or came near its limit.
+
+A timeline is made when it is asked for: all of them at once would take more memory than the rows they are made of.
+"""
+
+from collections.abc import Callable
 
 import msgspec
 
@@ -9,7 +14,7 @@ from apigw_doctor.attribution.joins import Joined, Joiner
 from apigw_doctor.attribution.segments import segments_of
 from apigw_doctor.attribution.silence import longest_silence
 from apigw_doctor.attribution.surroundings import Neighbourhood
-from apigw_doctor.attribution.timeline import Clocks, Pairing, Target, Timeline, Trace
+from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Target, Timeline, Trace
 from apigw_doctor.attribution.witnesses import Witnesses, hear
 from apigw_doctor.evidence.tables import (
     ClientReply,
@@ -26,10 +31,22 @@ _FAILED = 500
 _OUTSIDE_MS = 60_000.0
 
 
-class Assembled(msgspec.Struct, frozen=True):
-    """All timelines, and what was learnt on the way."""
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a verdict will be about: a request, or a failed invocation whose request nobody knows."""
 
-    timelines: tuple[Timeline, ...]
+    request: GatewayRequest | None = None
+    invocation: LambdaInvocation | None = None
+    pairing: Pairing
+    kind: Kind = Kind.FAILED
+    #: known for every request
+    limit: Limit | None = None
+
+
+class Assembled(msgspec.Struct, frozen=True):
+    """All that verdicts will be about, and what was learnt on the way."""
+
+    #: in order of time
+    subjects: tuple[Subject, ...]
     #: every request known, the witnesses' own included
     requests: tuple[GatewayRequest, ...]
     joins_by_id: int
@@ -38,10 +55,12 @@ class Assembled(msgspec.Struct, frozen=True):
     unclaimed: tuple[LambdaInvocation, ...]
     #: files whose times were of another zone -> by how much they were moved
     moved: dict[str, float]
+    #: measures and compares one subject
+    timeline: Callable[[Subject], Timeline]
 
 
 def assemble(evidence: Evidence) -> Assembled:
-    """Join, measure and compare; judge nothing."""
+    """Join and compare; judge nothing."""
     witnesses = hear(evidence)
     aligned = align(msgspec.structs.replace(evidence, requests=witnesses.requests))
     everything = aligned.evidence
@@ -56,30 +75,22 @@ def assemble(evidence: Evidence) -> Assembled:
             concerned.append((request, limit, kind))
     joined = _join(concerned, joiner, witnesses)
     builder = _Builder(everything, witnesses, Neighbourhood(everything), joiner.skew_ms)
-    timelines = [builder.of_request(request, limit, kind, joined[request.key]) for request, limit, kind in concerned]
+    subjects = [
+        Subject(request=request, limit=limit, kind=kind, invocation=found.invocation, pairing=found.pairing)
+        for request, limit, kind in concerned
+        for found in (joined[request.key],)
+    ]
     lonely, unclaimed = _lonely(everything, joiner, concerned, joined, witnesses)
-    timelines.extend(builder.of_invocation(row) for row in lonely)
+    subjects.extend(Subject(invocation=row, pairing=Pairing(log_covers=True, candidates=1)) for row in lonely)
     return Assembled(
-        tuple(sorted(timelines, key=_when)),
+        tuple(sorted(subjects, key=builder.when)),
         tuple(everything.requests),
         joiner.joins_by_id,
         joiner.skew_ms,
         tuple(unclaimed),
         aligned.moved,
+        builder.timeline,
     )
-
-
-def _when(timeline: Timeline) -> float:
-    request, invocation = timeline.request, timeline.invocation
-    for at in (
-        request.arrived_at if request else None,
-        timeline.clocks.cut_at,
-        request.last_line_at if request else None,
-        invocation.begun_at if invocation else None,
-    ):
-        if at is not None:
-            return at
-    return float("inf")
 
 
 def _witness_failed(witnesses: Witnesses, request: GatewayRequest) -> bool:
@@ -138,7 +149,7 @@ def _outside(row: LambdaInvocation, first: float, last: float) -> bool:
 
 
 class _Builder:
-    """Puts the parts of one timeline together."""
+    """Puts the parts of one timeline together, whenever it is asked for."""
 
     def __init__(
         self, evidence: Evidence, witnesses: Witnesses, neighbourhood: Neighbourhood, skew_ms: float | None
@@ -149,57 +160,59 @@ class _Builder:
         self._skew_ms = skew_ms
         self._settings = {row.function: row for row in evidence.functions}
 
-    def of_request(self, request: GatewayRequest, limit: Limit, kind: Kind, joined: Joined) -> Timeline:
-        invocation, key = joined.invocation, request.key
-        client, edge = self._witnesses.clients.get(key), self._witnesses.edges.get(key)
+    def when(self, subject: Subject) -> float:
+        """The first moment known of it; those without one come last."""
+        request, invocation = subject.request, subject.invocation
+        if request is not None and request.arrived_at is not None:
+            return request.arrived_at
+        for at in (
+            self._clocks(subject).cut_at,
+            request.last_line_at if request else None,
+            invocation.begun_at if invocation else None,
+        ):
+            if at is not None:
+                return at
+        return float("inf")
+
+    def timeline(self, subject: Subject) -> Timeline:
+        request, invocation, clocks = subject.request, subject.invocation, self._clocks(subject)
+        key = request.key if request is not None else ""
         line = self._witnesses.load_balancers.get(key)
-        clocks = clocks_of(request, limit, kind, client, invocation)
-        clocks = _witnessed(clocks, request, client, edge)
-        silence = None
-        if invocation is not None:
-            silence = longest_silence(invocation, clocks.cut_at, self._neighbourhood.log_until(invocation))
+        silence = self._silence(subject, clocks)
+        function = (request.function if request else None) or (invocation.function if invocation else None) or ""
+        skew_ms = self._skew_ms if request is not None else None
+        targets = tuple(self._evidence.targets) if request is not None else ()
         return Timeline(
             clocks=clocks,
-            pairing=msgspec.structs.replace(joined.pairing, clock_skew_ms=self._skew_ms),
+            pairing=msgspec.structs.replace(subject.pairing, clock_skew_ms=skew_ms),
             surroundings=self._neighbourhood.of(request, invocation, silence),
             request=request,
             invocation=invocation,
             silence=silence,
             load_balancer=line,
-            edge=edge,
-            client=client,
+            edge=self._witnesses.edges.get(key),
+            client=self._witnesses.clients.get(key),
             trace=self._trace(key, invocation),
-            target=Target(timings=tuple(self._evidence.targets)) if self._evidence.targets else None,
-            settings=self._settings.get(_function(request, invocation)),
+            target=Target(timings=targets) if targets else None,
+            settings=self._settings.get(function),
             segments=segments_of(request, clocks, invocation, silence, line),
         )
 
-    def of_invocation(self, row: LambdaInvocation) -> Timeline:
-        """A failed invocation for which no gateway evidence was given."""
-        default = default_integration_limit_ms(ApiType.UNKNOWN.value)
-        timed_out = row.outcome is Outcome.TIMEOUT
-        clocks = Clocks(
-            kind=Kind.FAILED,
-            boundary=Boundary.FUNCTION_TIMEOUT if timed_out else Boundary.NONE,
-            boundary_reason="the Lambda log says that the function was killed" if timed_out else "the function failed",
-            boundary_stated=True,
-            limit_ms=default,
-            limit_basis=LimitBasis.DEFAULT,
-            default_limit_ms=default,
-            cut_at=row.finished_at,
-            timer_ms=row.timeout_ms if timed_out else None,
-        )
-        silence = longest_silence(row, row.finished_at)
-        return Timeline(
-            clocks=clocks,
-            pairing=Pairing(log_covers=True, candidates=1),
-            surroundings=self._neighbourhood.of(None, row, silence),
-            invocation=row,
-            silence=silence,
-            trace=self._trace("", row),
-            settings=self._settings.get(row.function or ""),
-            segments=segments_of(None, clocks, row, silence, None),
-        )
+    def _silence(self, subject: Subject, clocks: Clocks) -> Silence | None:
+        invocation = subject.invocation
+        if invocation is None:
+            return None
+        if subject.request is None:
+            return longest_silence(invocation, clocks.cut_at)
+        return longest_silence(invocation, clocks.cut_at, self._neighbourhood.log_until(invocation))
+
+    def _clocks(self, subject: Subject) -> Clocks:
+        request, limit, invocation = subject.request, subject.limit, subject.invocation
+        if request is None or limit is None:
+            assert invocation is not None  # noqa: S101 - a subject has one of both
+            return _clocks_alone(invocation)
+        client, edge = self._witnesses.clients.get(request.key), self._witnesses.edges.get(request.key)
+        return _witnessed(clocks_of(request, limit, subject.kind, client, invocation), request, client, edge)
 
     def _trace(self, key: str, invocation: LambdaInvocation | None) -> Trace | None:
         if key in self._witnesses.traces:
@@ -210,8 +223,21 @@ class _Builder:
         return Trace(segments=rows) if rows else None
 
 
-def _function(request: GatewayRequest, invocation: LambdaInvocation | None) -> str:
-    return request.function or (invocation.function if invocation else None) or ""
+def _clocks_alone(row: LambdaInvocation) -> Clocks:
+    """Of a failed invocation for which no gateway evidence was given."""
+    default = default_integration_limit_ms(ApiType.UNKNOWN.value)
+    timed_out = row.outcome is Outcome.TIMEOUT
+    return Clocks(
+        kind=Kind.FAILED,
+        boundary=Boundary.FUNCTION_TIMEOUT if timed_out else Boundary.NONE,
+        boundary_reason="the Lambda log says that the function was killed" if timed_out else "the function failed",
+        boundary_stated=True,
+        limit_ms=default,
+        limit_basis=LimitBasis.DEFAULT,
+        default_limit_ms=default,
+        cut_at=row.finished_at,
+        timer_ms=row.timeout_ms if timed_out else None,
+    )
 
 
 def _witnessed(clocks: Clocks, request: GatewayRequest, client: ClientReply | None, edge: EdgeRequest | None) -> Clocks:

@@ -7,6 +7,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import sub
 from statistics import median
 
 import msgspec
@@ -49,7 +51,9 @@ class _Times(msgspec.Struct):
 class _Function(msgspec.Struct):
     """All invocations of one function: those with rows by begin, and the unremarkable ones."""
 
+    #: by begin, as far as it is known
     rows: list[LambdaInvocation]
+    row_begins: Sequence[float]
     members: Members
     begins: Sequence[float]
     ends: Sequence[float]
@@ -150,16 +154,21 @@ def _answered_well(request: GatewayRequest) -> bool:
 
 
 def _prepare(rows: list[LambdaInvocation], members: Members, told: FunctionTold) -> _Function:
-    ordered = sorted(rows, key=lambda row: row.begun_at if row.begun_at is not None else _NEVER)
-    begins = _sorted([*(row.begun_at for row in ordered if row.begun_at is not None), *_known(members.begun_at)])
-    ends = _sorted([*(row.finished_at for row in ordered if row.finished_at is not None), *_known(members.finished_at)])
-    well_begins = [*(row.begun_at for row in ordered if row.begun_at is not None and _well(row))]
-    counts = [_running(begins, ends, at) for at in (*well_begins, *_known(members.begun_at))]
+    known = [(begun, row) for row in rows if (begun := row.begun_at) is not None]
+    known.sort(key=lambda item: item[0])
+    row_begins = array("d", (begun for begun, _ in known))
+    begins = _sorted([*row_begins, *_known(members.begun_at)])
+    ends = _sorted([*(ended for row in rows if (ended := row.finished_at) is not None), *_known(members.finished_at)])
+    well_begins = [*(begun for begun, row in known if _well(row)), *_known(members.begun_at)]
+    begun_by_then = map(bisect_right, repeat(begins), well_begins)
+    ended_before = map(bisect_left, repeat(ends), well_begins)
+    counts = list(map(sub, begun_by_then, ended_before))
     calls = _calls(rows, told)
     lasts = [line.at for row in rows for line in row.lines[-1:] if line.at]
     durations = [row.duration_ms for row in rows if _well(row) and row.duration_ms is not None]
     return _Function(
-        rows=ordered,
+        rows=[row for _, row in known],
+        row_begins=row_begins,
         members=members,
         begins=begins,
         ends=ends,
@@ -283,8 +292,9 @@ def _following(function: _Function, own: LambdaInvocation) -> list[float]:
     begun = own.begun_at
     if begun is None:
         return []
-    start = bisect_right(function.rows, begun, key=lambda row: row.begun_at if row.begun_at is not None else _NEVER)
-    near = [(row.begun_at, _time(row)) for row in function.rows[start : start + _NEXT] if row.begun_at is not None]
+    start = bisect_right(function.row_begins, begun)
+    rows = function.rows[start : start + _NEXT]
+    near = list(zip(function.row_begins[start : start + _NEXT], map(_time, rows), strict=True))
     members = function.members
     start = bisect_right(members.begun_at, begun)
     near += [

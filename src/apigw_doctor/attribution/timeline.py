@@ -4,7 +4,7 @@ A rule asks for the parts it needs by type. What is absent from `Timeline.parts`
 evidence, and a rule that cannot do without it is "not decidable" for this request.
 """
 
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
@@ -20,8 +20,6 @@ from apigw_doctor.evidence.tables import (
     TraceSegment,
 )
 from apigw_doctor.model.terms import Boundary, ElapsedBasis, Join, Kind, Layer, LimitBasis
-
-P = TypeVar("P")
 
 
 class Part(Row, frozen=True, kw_only=True):
@@ -175,10 +173,9 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     settings: FunctionSettings | None = None
     segments: tuple[Segment, ...] = ()
 
-    def part(self, kind: type[P]) -> P | None:
-        """The part of type `kind`, or None when the evidence does not hold it."""
-        name = _PARTS.get(kind)
-        return None if name is None else getattr(self, name)
+    def parts(self) -> dict[type, Any]:
+        """The parts by their types; None for what the evidence does not hold."""
+        return {kind: getattr(self, name) for kind, name in _PARTS.items()}
 
 
 _PARTS: dict[type, str] = {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from apigw_doctor.cli.options import answer, evidence_options, exit_status, wants_color, write
+from apigw_doctor.cli.options import answer, evidence_options, exit_status, wants_color, write, write_parts
 from apigw_doctor.diagnosis.verdict import Diagnosis
 
 EXAMPLE = "apigw-doctor diagnose exported-logs/   (or '-' for a paste on standard input)"
@@ -50,17 +50,18 @@ def command(
         anonymize=anonymize,
         case=case,
     )
-    colored = wants_color(color, output)
-    where = paths if case is None else ("--case", str(case))
-    write(_render(diagnosis, form, where, color=colored), output, color=colored)
+    if form == "json":
+        from apigw_doctor.reports.json_report import parts
+
+        write_parts(parts(diagnosis), output)
+    else:
+        colored = wants_color(color, output)
+        where = paths if case is None else ("--case", str(case))
+        write(_render(diagnosis, form, where, color=colored), output, color=colored)
     sys.exit(exit_status(diagnosis, exit_zero=exit_zero))
 
 
 def _render(diagnosis: Diagnosis, form: str, paths: tuple[str, ...], *, color: bool) -> str:
-    if form == "json":
-        from apigw_doctor.reports.json_report import render as render_json_report
-
-        return render_json_report(diagnosis)
     if form == "markdown":
         from apigw_doctor.reports.markdown import render as render_markdown
 

@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from apigw_doctor.diagnosis.verdict import Diagnosis
 from apigw_doctor.model.errors import UsageError
 from apigw_doctor.model.times import parse_time
 from apigw_doctor.workflows.diagnose import Period, diagnose_files
-from apigw_doctor.workflows.redaction import redacted
+from apigw_doctor.workflows.redaction import Hiding
 
 _AGO = re.compile(r"(\d{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -96,8 +96,8 @@ def answer(
     with Progress() as progress:
         if case is not None:
             return _from_case(case, paths, formats, period, progress, anonymize=anonymize)
-        diagnosis = diagnose_files(paths, formats=formats, period=period, watcher=progress)
-    return redacted(diagnosis, secrets_out=not no_redact, anonymous=anonymize)
+        hiding = Hiding(secrets_out=not no_redact, anonymous=anonymize)
+        return diagnose_files(paths, formats=formats, period=period, watcher=progress, hiding=hiding)
 
 
 def _from_case(
@@ -152,6 +152,19 @@ def wants_color(choice: bool | None, output: Path | None) -> bool:
     return (
         output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
+
+
+def write_parts(parts: Iterable[bytes], output: Path | None) -> None:
+    """A report that comes in pieces, to standard output or to its file."""
+    if output is None:
+        for part in parts:
+            click.echo(part, nl=False)
+        return
+    try:
+        with output.open("wb") as file:
+            file.writelines(parts)
+    except OSError as error:
+        raise UsageError(f"{output}: cannot be written: {error.strerror or error}") from error
 
 
 def write(text: str, output: Path | None, *, color: bool = False) -> None:

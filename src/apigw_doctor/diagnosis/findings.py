@@ -52,7 +52,7 @@ class SetWork(msgspec.Struct, frozen=True, kw_only=True):
 
 def findings_of(evidence: Evidence, judged: list[Judged], sets: SetWork) -> tuple[Finding, ...]:
     """All findings, the ones about failures first."""
-    failed = [item for item in judged if item.verdict.kind is Kind.FAILED]
+    failed = [item for item in judged if item.told.kind is Kind.FAILED]
     found: list[Finding] = []
     found.extend(_retry_storms(sets.retries))
     found.extend(_bursts(sets.bursts))
@@ -145,14 +145,14 @@ def _stall_then_throttle(failed: list[Judged]) -> list[Finding]:
     stalls: dict[str | None, list[float]] = defaultdict(list)
     throttles: dict[str | None, list[float]] = defaultdict(list)
     for item in failed:
-        request = item.timeline.request
+        request = item.request
         at = request.arrived_at if request is not None else None
         if request is None or at is None:
             continue
-        function = request.function or (item.timeline.invocation.function if item.timeline.invocation else None)
-        if item.verdict.cause == "function-throttled":
+        function = request.function or (item.invocation.function if item.invocation else None)
+        if item.told.cause == "function-throttled":
             throttles[function].append(at)
-        elif item.verdict.cause in _STALL_CAUSES or item.verdict.boundary == "integration-timeout":
+        elif item.told.cause in _STALL_CAUSES or item.told.boundary == "integration-timeout":
             stalls[function].append(at)
     found = []
     for function, times in throttles.items():
@@ -178,10 +178,10 @@ def _far_above(evidence: Evidence, judged: list[Judged]) -> list[Finding]:
             timeouts.setdefault(row.function or "", row.timeout_ms)
     limits: dict[str, tuple[float, LimitBasis]] = {}
     for item in judged:
-        request, invocation = item.timeline.request, item.timeline.invocation
+        request, invocation = item.request, item.invocation
         name = (request.function if request else None) or (invocation.function if invocation and request else None)
         if request is not None and (name or (invocation is not None)):
-            limits.setdefault(name or "", (item.timeline.clocks.limit_ms, item.timeline.clocks.limit_basis))
+            limits.setdefault(name or "", (item.told.limit_ms, item.told.limit_basis))
     for setting in evidence.integrations:
         if setting.function and setting.timeout_ms is not None:
             limits.setdefault(setting.function, (setting.timeout_ms, LimitBasis.CONFIGURED))
@@ -213,7 +213,7 @@ def _aliases(evidence: Evidence, judged: list[Judged]) -> list[Finding]:
         if setting.function:
             called[setting.function] = setting.qualifier
     for item in judged:
-        request = item.timeline.request
+        request = item.request
         if request is not None and request.function:
             called.setdefault(request.function, request.qualifier)
     for name, qualifier in called.items():
@@ -250,7 +250,7 @@ def _evidence_off(evidence: Evidence) -> list[Finding]:
             off.append(f"{name}: tracing is off")
     poor = [row for row in evidence.requests if row.sources == (EvidenceKind.ACCESS_LOG,)]
     traffic = evidence.traffic
-    lines = len(poor) + sum(seen & (EXECUTION | ACCESS) == ACCESS for seen in traffic.marks)
+    lines = len(poor) + sum(count for seen, count in traffic.marked().items() if seen & (EXECUTION | ACCESS) == ACCESS)
     if (
         lines
         and not evidence.stages

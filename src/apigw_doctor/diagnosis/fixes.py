@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from apigw_doctor.diagnosis.judge import Judged, place_of
+from apigw_doctor.diagnosis.judge import Judged
 from apigw_doctor.diagnosis.remedies import REMEDIES, Place
 from apigw_doctor.diagnosis.verdict import Finding, RankedFix
 from apigw_doctor.model.terms import Confidence, Kind
@@ -30,21 +30,21 @@ def ranked_fixes(
     A remedy is credited with a failed request when it stands first for its cause (or would do as well by
     itself, `_ALSO_SAVES`) and the verdict is at least likely. Others that a verdict names stay with the verdict.
     """
-    failed = [item for item in judged if item.verdict.kind is Kind.FAILED]
+    failed = [item for item in judged if item.told.kind is Kind.FAILED]
     saves: Counter[str] = Counter()
     rank: dict[str, int] = {}
     causes: dict[str, Counter[str]] = {}
     places: dict[str, Counter[Place]] = {}
     for item in failed:
-        if item.verdict.confidence not in _SURE_ENOUGH:
+        if item.told.confidence not in _SURE_ENOUGH:
             continue
-        for position, fix in enumerate(item.verdict.fixes):
-            if position and (item.verdict.cause, fix) not in _ALSO_SAVES:
+        for position, fix in enumerate(item.told.fixes):
+            if position and (item.told.cause, fix) not in _ALSO_SAVES:
                 continue
             saves[fix] += 1
             rank[fix] = min(position, rank.get(fix, position))
-            causes.setdefault(fix, Counter())[item.verdict.cause] += 1
-            places.setdefault(fix, Counter())[place_of(item.timeline)] += 1
+            causes.setdefault(fix, Counter())[item.told.cause] += 1
+            places.setdefault(fix, Counter())[item.place] += 1
     found = [
         _fix(fix, count, len(failed), places[fix].most_common(1)[0][0], _why(fix, causes[fix]))
         for fix, count in sorted(saves.items(), key=lambda pair: (-pair[1], rank[pair[0]], pair[0]))
@@ -61,7 +61,7 @@ def ranked_fixes(
 
 
 def _usual_place(judged: list[Judged]) -> Place:
-    places = Counter(place_of(item.timeline) for item in judged)
+    places = Counter(item.place for item in judged)
     return places.most_common(1)[0][0] if places else Place()
 
 

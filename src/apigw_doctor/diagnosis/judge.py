@@ -12,7 +12,7 @@ from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.catalogue import catalogue
 from apigw_doctor.diagnosis.missing import missing_for
 from apigw_doctor.diagnosis.remedies import Place
-from apigw_doctor.diagnosis.rule import Cause, NotDecidable, Rule
+from apigw_doctor.diagnosis.rule import Cause, Rule
 from apigw_doctor.diagnosis.verdict import (
     Alternative,
     EvidenceText,
@@ -20,8 +20,8 @@ from apigw_doctor.diagnosis.verdict import (
     TimeSegment,
     Verdict,
 )
-from apigw_doctor.evidence.tables import Cite, GatewayRequest
-from apigw_doctor.model.terms import ApiType, Boundary, Confidence, EvidenceKind, Join, Kind, Layer, Outcome
+from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
+from apigw_doctor.model.terms import ApiType, Boundary, Confidence, EvidenceKind, Join, Kind, Layer, LimitBasis, Outcome
 from apigw_doctor.model.times import iso_or_none
 
 UNDETERMINED = "undetermined"
@@ -33,27 +33,67 @@ _MAX_EVIDENCE = 16
 _REST_ONLY = frozenset({"quota-increase", "response-streaming"})
 
 
+class Told(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What an answer about many requests needs of one verdict; the rest of a verdict is only reported."""
+
+    kind: Kind
+    cause: str
+    layer: Layer
+    boundary: Boundary
+    confidence: Confidence
+    timed_out: bool
+    fixes: tuple[str, ...]
+    summary: str
+    #: of its clocks, also where the verdict does not name it
+    limit_ms: float
+    limit_basis: LimitBasis
+    default_limit_ms: float
+
+    @classmethod
+    def of(cls, verdict: Verdict, timeline: Timeline) -> "Told":
+        """The same words once more, without the rest."""
+        clocks = timeline.clocks
+        return cls(
+            kind=verdict.kind,
+            cause=verdict.cause,
+            layer=verdict.layer,
+            boundary=verdict.boundary,
+            confidence=verdict.confidence,
+            timed_out=verdict.timed_out,
+            fixes=verdict.fixes,
+            summary=verdict.summary,
+            limit_ms=clocks.limit_ms,
+            limit_basis=clocks.limit_basis,
+            default_limit_ms=clocks.default_limit_ms,
+        )
+
+
 class Judged(msgspec.Struct, frozen=True):
-    """A verdict and the timeline that it was made from."""
+    """What a verdict tells, and the rows that it is about."""
 
-    verdict: Verdict
-    timeline: Timeline
+    told: Told
+    request: GatewayRequest | None = None
+    invocation: LambdaInvocation | None = None
+
+    @property
+    def place(self) -> Place:
+        """What commands for this request must name."""
+        return place_of(self.request, self.invocation, self.told.default_limit_ms)
 
 
-def judge(timeline: Timeline) -> Judged:
+def judge(timeline: Timeline) -> Verdict:
     """The verdict for one request."""
     found: list[tuple[Rule, Cause]] = []
-    parts: set[str] = set()
+    wanted: set[str] = set()
+    parts = timeline.parts()
     for rule in catalogue():
-        match rule.evaluate(timeline):
-            case Cause() as cause:
-                found.append((rule, cause))
-            case NotDecidable(missing=missing):
-                parts.update(missing)
-            case None:
-                pass
+        answer = rule.evaluate_parts(parts)
+        if isinstance(answer, Cause):
+            found.append((rule, answer))
+        elif answer is not None:
+            wanted.update(answer.missing)
     winner, cause = _choose(found)
-    return Judged(_verdict(timeline, winner, cause, found, parts), timeline)
+    return _verdict(timeline, winner, cause, found, wanted)
 
 
 def _choose(found: list[tuple[Rule, Cause]]) -> tuple[Rule, Cause]:
@@ -70,7 +110,7 @@ def _verdict(timeline: Timeline, rule: Rule, cause: Cause, found: list[tuple[Rul
     layer = cause.layer or rule.layer
     if rule.name == UNDETERMINED:
         layer = Layer.UNKNOWN
-    place = place_of(timeline)
+    place = place_of(request, timeline.invocation, clocks.default_limit_ms)
     empty = request or GatewayRequest(key="")
     return Verdict(
         kind=clocks.kind,
@@ -113,9 +153,8 @@ def _verdict(timeline: Timeline, rule: Rule, cause: Cause, found: list[tuple[Rul
     )
 
 
-def place_of(timeline: Timeline) -> Place:
+def place_of(request: GatewayRequest | None, invocation: LambdaInvocation | None, default_limit_ms: float) -> Place:
     """What commands for this request must name."""
-    request, invocation = timeline.request, timeline.invocation
     return Place(
         api_type=request.api_type if request else ApiType.UNKNOWN,
         api_id=request.api_id if request else None,
@@ -123,7 +162,7 @@ def place_of(timeline: Timeline) -> Place:
         method=request.method if request else None,
         route=request.route if request else None,
         function=(request.function if request else None) or (invocation.function if invocation else None),
-        default_limit_ms=timeline.clocks.default_limit_ms,
+        default_limit_ms=default_limit_ms,
     )
 
 

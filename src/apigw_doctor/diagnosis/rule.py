@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.evidence.tables import Cite
 from apigw_doctor.model.terms import Boundary, Confidence, Layer
 
@@ -63,7 +62,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     check: Check
     required: tuple[type, ...]
     optional: tuple[type, ...]
-    #: name of each parameter of `check` -> the part that it takes
+    #: name of each parameter of `check`, in their order -> the part that it takes
     parameters: dict[str, type]
 
     @property
@@ -71,19 +70,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         """The documentation page, Markdown."""
         return inspect.cleandoc(self.check.__doc__ or "")
 
-    def evaluate(self, timeline: Timeline) -> Answer:
-        """The rule's answer for one request."""
-        return self._decide({kind: timeline.part(kind) for kind in (*self.required, *self.optional)})
-
     def evaluate_parts(self, parts: Mapping[type, Any]) -> Answer:
-        """The rule's answer for loose parts, as the YAML cases give them."""
-        return self._decide({kind: parts.get(kind) for kind in (*self.required, *self.optional)})
-
-    def _decide(self, parts: Mapping[type, Any]) -> Answer:
-        missing = tuple(kind.__name__ for kind in self.required if parts[kind] is None)
-        if missing:
-            return NotDecidable(missing=missing)
-        return self.check(**{name: parts[kind] for name, kind in self.parameters.items()})
+        """The rule's answer for the parts of one request, as `Timeline.parts` gives them; absent is None."""
+        find = parts.get
+        for kind in self.required:
+            if find(kind) is None:
+                return NotDecidable(missing=tuple(kind.__name__ for kind in self.required if find(kind) is None))
+        return self.check(*map(find, self.parameters.values()))
 
 
 def rule(

@@ -5,6 +5,7 @@ Schema that ships with the package is made from these types; within schema `/1` 
 never renamed, removed or changed in meaning.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -207,7 +208,7 @@ class Diagnosis(_Answer, frozen=True, kw_only=True):
     schema: str
     summary: Summary
     coverage: tuple[Coverage, ...]
-    verdicts: tuple[Verdict, ...]
+    verdicts: Sequence[Verdict]
     findings: tuple[Finding, ...]
     fixes: tuple[RankedFix, ...]
     unread: tuple[UnreadLines, ...]

@@ -113,7 +113,8 @@ class CaseFile:
         ).fetchone()
         if row is None:
             return None
-        return msgspec.msgpack.decode(zstandard.decompress(row[0]), type=Diagnosis)
+        kept = msgspec.msgpack.decode(zstandard.decompress(row[0]), type=Diagnosis)
+        return msgspec.structs.replace(kept, verdicts=tuple(kept.verdicts))
 
     # changes
 

@@ -56,15 +56,21 @@ _COLUMNS = {
 class DuckDbEngine:
     """One in-memory database for one diagnosis; use as a context manager."""
 
-    def __init__(self, requests: Iterable[RequestFact], times: Iterable[TimesFact] = ()) -> None:
+    def __init__(self) -> None:
         import duckdb
 
         self._folder = tempfile.TemporaryDirectory(prefix="apigw-doctor-")
         self._connection = duckdb.connect(
             config={"memory_limit": "128MB", "threads": 2, "temp_directory": self._folder.name}
         )
-        self._fill("requests", RequestFact, requests)
-        self._fill("times", TimesFact, times)
+
+    def requests(self, rows: Iterable[RequestFact]) -> None:
+        """Fill the table `requests`."""
+        self._fill("requests", RequestFact, rows)
+
+    def times(self, rows: Iterable[TimesFact]) -> None:
+        """Fill the table `times`."""
+        self._fill("times", TimesFact, rows)
 
     def _fill(self, table: str, kind: type[msgspec.Struct], rows: Iterable[msgspec.Struct]) -> None:
         spool = Path(self._folder.name) / f"{table}.ndjson"
@@ -81,6 +87,10 @@ class DuckDbEngine:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let everything go."""
         self._connection.close()
         self._folder.cleanup()
 

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from itertools import compress
+from operator import eq
 
 import msgspec
 
@@ -176,7 +177,7 @@ class Crowd:
 
     def reported(self) -> int:
         """How many have a duration, which only REPORT tells."""
-        return sum(value == value for value in self.duration_ms)
+        return sum(map(eq, self.duration_ms, self.duration_ms))
 
     def names(self) -> set[str | None]:
         """Functions that have invocations here."""

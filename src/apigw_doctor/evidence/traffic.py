@@ -178,7 +178,12 @@ class Traffic:
 
     def count(self, marks: int) -> int:
         """How many requests carry all of these marks."""
-        return sum(seen & marks == marks for seen in self.marks)
+        return sum(count for seen, count in self.marked().items() if seen & marks == marks)
+
+    def marked(self) -> dict[int, int]:
+        """How many requests carry exactly these marks, for all there are."""
+        data = self.marks.tobytes()
+        return {seen: data.count(seen) for seen in set(data)}
 
     def span(self) -> tuple[float, float] | None:
         """First and last moment spoken of."""

@@ -32,21 +32,32 @@ def forks() -> bool:
 
 
 def run(
-    work: Callable[[Task, Any], Result], tasks: Sequence[Task], shared: object, processes: int | None = None
+    work: Callable[[Task, Any], Result],
+    tasks: Sequence[Task],
+    shared: object,
+    processes: int | None = None,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
     """`work(task, shared)` for every task, in so many processes at the most (None: one per core).
+
+    `meanwhile` is called once in this process, when the workers have begun.
 
     Raises:
         DoctorError: when a worker was killed.
     """
     workers = min(processes or cores(), len(tasks))
     if workers < 2:
+        if meanwhile is not None:
+            meanwhile()
         yield from (work(task, shared) for task in tasks)
         return
     context = multiprocessing.get_context("fork" if forks() else "spawn")
     pool = ProcessPoolExecutor(workers, context, _begin, (shared,))
     try:
-        yield from pool.map(_Work(work), tasks)
+        results = pool.map(_Work(work), tasks)
+        if meanwhile is not None:
+            meanwhile()
+        yield from results
     except BrokenProcessPool as error:
         raise DoctorError(
             "a worker process was killed, perhaps because memory ran out",

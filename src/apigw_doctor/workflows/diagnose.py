@@ -1,14 +1,15 @@
 """`diagnose`: files in, the whole answer out."""
 
+import gc
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import msgspec
 
-from apigw_doctor.attribution.assemble import Assembled, assemble
+from apigw_doctor.attribution.assemble import Assembled, Subject, assemble
 from apigw_doctor.attribution.clocks import integration_time_ms
 from apigw_doctor.attribution.effective_limit import ABOUT_MS, stated_timeout
-from apigw_doctor.attribution.timeline import Timeline
 from apigw_doctor.diagnosis.coverage import coverage_of
 from apigw_doctor.diagnosis.findings import (
     BURST_LEAST,
@@ -18,7 +19,7 @@ from apigw_doctor.diagnosis.findings import (
     findings_of,
 )
 from apigw_doctor.diagnosis.fixes import ranked_fixes
-from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged, place_of
+from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged
 from apigw_doctor.diagnosis.remedies import Place
 from apigw_doctor.diagnosis.verdict import (
     SCHEMA,
@@ -27,18 +28,18 @@ from apigw_doctor.diagnosis.verdict import (
     RouteStatistics,
     Summary,
     UnreadLines,
-    Verdict,
     Window,
 )
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact, TimesFact
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, TargetTiming
 from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, RequestPlace, Traffic
-from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind
+from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind, Outcome
 from apigw_doctor.model.times import iso_or_none
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.collect import collect
 from apigw_doctor.workflows.judging import judge_all
+from apigw_doctor.workflows.redaction import Hiding
 
 _RETRY_SLACK_MS = 6000.0
 _PERIOD_SHARE = 0.1
@@ -68,11 +69,12 @@ def diagnose_files(
     formats: Iterable[str] = (),
     period: Period | None = None,
     watcher: Watcher | None = None,
+    hiding: Hiding | None = None,
 ) -> Diagnosis:
     """Diagnose everything behind `paths` (files, folders, globs, `-` for standard input).
 
-    `formats` are access-log format strings of stages; `watcher` is told how far the reading is. The answer is not
-    redacted yet: see `redacted`.
+    `formats` are access-log format strings of stages; `watcher` is told how far the reading is. Without `hiding` the
+    answer is not redacted yet: see `redacted`.
 
     Raises:
         NothingReadable: when nothing in the input could be evidence.
@@ -80,29 +82,51 @@ def diagnose_files(
     evidence = collect(tuple(paths), formats=tuple(formats), watcher=watcher)
     if watcher is not None:
         watcher.phase("judging")
-    return diagnose(evidence, period or Period())
+    return diagnose(evidence, period or Period(), hiding)
 
 
-def diagnose(evidence: Evidence, period: Period) -> Diagnosis:
-    """Diagnose evidence that was read already."""
+def diagnose(evidence: Evidence, period: Period, hiding: Hiding | None = None) -> Diagnosis:
+    """Diagnose evidence that was read already; with `hiding` the answer comes redacted."""
+    with _no_collections():
+        diagnosis = _diagnose(evidence, period, hiding)
+        return diagnosis if hiding is None else hiding.answer(diagnosis)
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """Rows and answers hold no cycles: to look for some in all of them, again and again, is time lost.
+
+    It would also write into every page that workers share with this process, which copies it.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _diagnose(evidence: Evidence, period: Period, hiding: Hiding | None) -> Diagnosis:
     given, evidence = evidence, _within(evidence, period)
     if given is not evidence and not _requests(evidence) and not _invocations(evidence):
         return _nothing_then(given)
     assembled = assemble(evidence)
-    judged = judge_all([timeline for timeline in assembled.timelines if _is_asked(timeline, period)])
     everything = msgspec.structs.replace(evidence, requests=list(assembled.requests))
-    sets, routes = _set_work(everything, judged)
+    subjects = [subject for subject in assembled.subjects if _is_asked(subject, period)]
+    with _SetWork(everything) as work:
+        judged, verdicts = judge_all(subjects, assembled.timeline, hiding, meanwhile=work.prepare)
+        sets, routes = work.of(judged)
     findings = findings_of(everything, judged, sets)
-    verdicts = tuple(item.verdict for item in judged)
     place = _usual_place(judged, everything)
     coverage = coverage_of(everything, place)
     return Diagnosis(
         schema=SCHEMA,
-        summary=_summary(everything, verdicts, findings),
+        summary=_summary(everything, judged, findings),
         coverage=coverage,
         verdicts=verdicts,
         findings=findings,
-        fixes=ranked_fixes(judged, findings, _wanted_evidence(everything, verdicts)),
+        fixes=ranked_fixes(judged, findings, _wanted_evidence(everything, judged)),
         unread=tuple(UnreadLines(origin=row.origin, lines=row.lines, reason=row.reason) for row in evidence.unread),
         routes=routes,
         notes=_notes(everything, assembled),
@@ -130,9 +154,9 @@ def _invocations(evidence: Evidence) -> int:
     return len(evidence.invocations) + len(evidence.crowd)
 
 
-def _is_asked(timeline: Timeline, period: Period) -> bool:
+def _is_asked(subject: Subject, period: Period) -> bool:
     """An invocation that failed by itself counts only inside the period."""
-    return timeline.request is not None or timeline.invocation is None or period.holds(timeline.invocation.begun_at)
+    return subject.request is not None or subject.invocation is None or period.holds(subject.invocation.begun_at)
 
 
 def _nothing_then(given: Evidence) -> Diagnosis:
@@ -140,7 +164,7 @@ def _nothing_then(given: Evidence) -> Diagnosis:
     window = _window(given)
     headline = f"nothing in the period asked for: what was given runs from {window.from_} to {window.to}"
     nothing = msgspec.structs.replace(given, requests=[], invocations=[], traffic=Traffic(), crowd=Crowd())
-    whole = diagnose(nothing, Period())
+    whole = _diagnose(nothing, Period(), None)
     summary = msgspec.structs.replace(whole.summary, headline=headline)
     return msgspec.structs.replace(whole, summary=summary, coverage=coverage_of(given, Place()), fixes=())
 
@@ -150,7 +174,7 @@ def _moment(row: GatewayRequest) -> float | None:
 
 
 def _usual_place(judged: list[Judged], evidence: Evidence) -> Place:
-    places = Counter(place_of(item.timeline) for item in judged)
+    places = Counter(item.place for item in judged)
     if places:
         return places.most_common(1)[0][0]
     counts = Counter(map(_place, evidence.requests))
@@ -180,24 +204,46 @@ def _told(place: Place, first: int | None = None) -> int:
 # over all requests
 
 
-def _set_work(evidence: Evidence, judged: list[Judged]) -> tuple[SetWork, tuple[RouteStatistics, ...]]:
-    if not _requests(evidence):
-        return SetWork(), ()
-    with DuckDbEngine(_facts(evidence, judged), _times(evidence.traffic)) as engine:
+class _SetWork:
+    """Work over all requests; what no verdict changes is done while others judge, if there is time."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._engine: DuckDbEngine | None = None
+
+    def __enter__(self) -> "_SetWork":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._engine is not None:
+            self._engine.close()
+
+    def prepare(self) -> None:
+        """Start the engine and give it the requests without rows."""
+        if _requests(self._evidence):
+            self._engine = DuckDbEngine()
+            self._engine.times(_times(self._evidence.traffic))
+
+    def of(self, judged: list[Judged]) -> tuple[SetWork, tuple[RouteStatistics, ...]]:
+        if self._engine is None:
+            self.prepare()
+        if self._engine is None:
+            return SetWork(), ()
+        self._engine.requests(_facts(self._evidence, judged))
+        run = self._engine.run
         sets = SetWork(
-            retries=engine.run("retry_storm", about=2 * ABOUT_MS, slack=_RETRY_SLACK_MS),
-            bursts=engine.run("burst", window=BURST_WINDOW_MS, least=BURST_LEAST),
-            periods=engine.run("periodic", least=PERIODIC_LEAST, share=_PERIOD_SHARE, about=_RETRY_SLACK_MS),
+            retries=run("retry_storm", about=2 * ABOUT_MS, slack=_RETRY_SLACK_MS),
+            bursts=run("burst", window=BURST_WINDOW_MS, least=BURST_LEAST),
+            periods=run("periodic", least=PERIODIC_LEAST, share=_PERIOD_SHARE, about=_RETRY_SLACK_MS),
         )
-        routes = tuple(RouteStatistics(**row) for row in engine.run("routes"))
-    return sets, routes
+        return sets, tuple(RouteStatistics(**row) for row in run("routes"))
 
 
 def _facts(evidence: Evidence, judged: list[Judged]) -> Iterable[RequestFact]:
-    by_key = {item.timeline.request.key: item.verdict for item in judged if item.timeline.request is not None}
+    by_key = {item.request.key: item.told for item in judged if item.request is not None}
     for row in evidence.requests:
-        verdict = by_key.get(row.key)
-        failed = verdict is not None and verdict.kind is Kind.FAILED
+        told = by_key.get(row.key)
+        failed = told is not None and told.kind is Kind.FAILED
         yield RequestFact(
             key=row.key,
             api_id=row.api_id,
@@ -210,9 +256,9 @@ def _facts(evidence: Evidence, judged: list[Judged]) -> Iterable[RequestFact]:
             integration_ms=integration_time_ms(row),
             status=row.status,
             failed=failed,
-            timed_out=verdict.timed_out if verdict is not None and failed else stated_timeout(row),
-            limit_ms=verdict.limit_ms if verdict is not None else None,
-            cause=verdict.cause if verdict is not None and failed else None,
+            timed_out=told.timed_out if told is not None and failed else stated_timeout(row),
+            limit_ms=told.limit_ms if told is not None else None,
+            cause=told.cause if told is not None and failed else None,
         )
 
 
@@ -242,26 +288,26 @@ def _times(traffic: Traffic) -> Iterable[TimesFact]:
 # what is said of the whole
 
 
-def _summary(evidence: Evidence, verdicts: tuple[Verdict, ...], findings: tuple[Finding, ...]) -> Summary:
-    failed = [verdict for verdict in verdicts if verdict.kind is Kind.FAILED]
-    near = len(verdicts) - len(failed)
+def _summary(evidence: Evidence, judged: list[Judged], findings: tuple[Finding, ...]) -> Summary:
+    failed = [item for item in judged if item.told.kind is Kind.FAILED]
+    near = len(judged) - len(failed)
     window = _window(evidence)
     return Summary(
         headline=_headline(evidence, failed, near, findings),
         requests=_requests(evidence),
         invocations=_invocations(evidence),
         failed=len(failed),
-        timed_out=sum(verdict.timed_out for verdict in failed),
-        by_layer=_counts(failed, lambda verdict: verdict.layer.value),
-        by_cause=_counts(failed, lambda verdict: verdict.cause),
-        by_boundary=_counts(failed, lambda verdict: verdict.boundary.value),
+        timed_out=sum(item.told.timed_out for item in failed),
+        by_layer=_counts(item.told.layer.value for item in failed),
+        by_cause=_counts(item.told.cause for item in failed),
+        by_boundary=_counts(item.told.boundary.value for item in failed),
         window=window,
         near_limit=near,
     )
 
 
-def _counts(verdicts: list[Verdict], key: Callable[[Verdict], str]) -> dict[str, int]:
-    return dict(Counter(key(verdict) for verdict in verdicts).most_common())
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(values).most_common())
 
 
 def _window(evidence: Evidence) -> Window:
@@ -275,28 +321,29 @@ def _window(evidence: Evidence) -> Window:
     return Window(from_=iso_or_none(min(times, default=None)), to=iso_or_none(max(times, default=None)))
 
 
-def _headline(evidence: Evidence, failed: list[Verdict], near: int, findings: tuple[Finding, ...]) -> str:
+def _headline(evidence: Evidence, failed: list[Judged], near: int, findings: tuple[Finding, ...]) -> str:
     requests = _requests(evidence)
     if not failed:
         return _quiet_headline(evidence, near, findings)
     if requests:
-        timed_out = sum(verdict.timed_out for verdict in failed)
+        timed_out = sum(item.told.timed_out for item in failed)
         what = f"{len(failed)} of {requests} requests failed, {timed_out} of them timed out"
     else:
-        killed = sum(verdict.invocation is not None and verdict.invocation.outcome == "timeout" for verdict in failed)
+        killed = sum(item.invocation is not None and item.invocation.outcome is Outcome.TIMEOUT for item in failed)
         what = f"{_plural(len(failed), 'invocation')} failed, {killed} of them killed at the function's own timeout"
-    cause, count = Counter(verdict.cause for verdict in failed).most_common(1)[0]
-    example = _best([verdict for verdict in failed if verdict.cause == cause])
+    cause, count = Counter(item.told.cause for item in failed).most_common(1)[0]
+    example = max((item for item in failed if item.told.cause == cause), key=lambda item: item.told.confidence.rank)
     share = "all" if count == len(failed) and count > 1 else f"{count}"
     mostly = f"{share} by {cause}" if len(failed) > 1 else cause
-    where = f" on {example.method or ''} {example.route}".replace("  ", " ") if example.route else ""
+    where, told = _where(example.request), example.told
     if cause == UNDETERMINED:
-        return f"{what} - cause not determined for {count}{where}: {example.summary}"
-    return f"{what} - {mostly}{where} ({example.confidence.value}): {example.summary}"
+        return f"{what} - cause not determined for {count}{where}: {told.summary}"
+    return f"{what} - {mostly}{where} ({told.confidence.value}): {told.summary}"
 
 
-def _best(verdicts: list[Verdict]) -> Verdict:
-    return max(verdicts, key=lambda verdict: verdict.confidence.rank)
+def _where(request: GatewayRequest | None) -> str:
+    route = (request.route or request.path) if request is not None else None
+    return f" on {request.method or ''} {route}".replace("  ", " ") if request is not None and route else ""
 
 
 def _quiet_headline(evidence: Evidence, near: int, findings: tuple[Finding, ...]) -> str:
@@ -317,9 +364,9 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _wanted_evidence(evidence: Evidence, verdicts: tuple[Verdict, ...]) -> tuple[str, ...]:
+def _wanted_evidence(evidence: Evidence, judged: list[Judged]) -> tuple[str, ...]:
     """Fixes that only bring evidence, for answers that are not sure."""
-    if not any(verdict.confidence in (Confidence.POSSIBLE, Confidence.UNDETERMINED) for verdict in verdicts):
+    if not any(item.told.confidence in (Confidence.POSSIBLE, Confidence.UNDETERMINED) for item in judged):
         return ()
     sources = {kind for row in evidence.requests for kind in row.sources}
     wanted = []

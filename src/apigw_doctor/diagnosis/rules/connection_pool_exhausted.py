@@ -5,7 +5,7 @@ import re
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall
+from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall, may_hold
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
@@ -28,6 +28,11 @@ _WORDS = re.compile(
     r"|idle=0, waiting=[1-9]\d*|socket usage at capacity|Connection acquisition timeout"
     r"|waiting for (?:a )?(?:free )?(?:database )?connection"
 )
+#: Each of them holds one of these.
+_HINTS = (
+    "connection", "pool", "client", "timeout acquiring", "trying to connect", "resourcerequest", "queue",
+    "longer than the configured", "idle=0", "socket usage",
+)  # fmt: skip
 #: The log only says that it waits, or that others do.
 _WAITING = re.compile(
     r"(?i)waiting for (?:a )?(?:free )?(?:database )?connection|idle=0, waiting=\d+|socket usage at capacity"
@@ -75,7 +80,7 @@ def connection_pool_exhausted(
     if not concerns_stall(clocks, request, invocation) and not failing:
         return None
     text = all_text(request, invocation)
-    match = _WORDS.search(text)
+    match = _WORDS.search(text) if may_hold(text, _HINTS) else None
     if match is None:
         return without_invocation(request, pairing) if invocation is None and not failing else None
     confidence = _confidence(match[0], surroundings, failing=failing)

@@ -1,6 +1,7 @@
 """DEP103 dependency-slow."""
 
 import re
+from functools import lru_cache
 
 from apigw_doctor.attribution.calls import mentions_target, reports_return
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Trace
@@ -156,6 +157,7 @@ def _reports(text: str, silence: Silence) -> bool:
     return reports_return(text) or _ANSWERED.search(text) is not None
 
 
+@lru_cache(maxsize=20_000)
 def _timing_ms(text: str) -> float | None:
     best = None
     if _NO_TIMING.search(text) is not None:

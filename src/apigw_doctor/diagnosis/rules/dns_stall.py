@@ -5,7 +5,7 @@ import re
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import without_invocation
-from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall
+from apigw_doctor.diagnosis.stalls import all_text, beside_the_end, concerns_stall, may_hold
 from apigw_doctor.evidence.tables import Cite, GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer
 
@@ -16,6 +16,11 @@ _WORDS = re.compile(
     r"|\bquery\w{0,8} (?:ETIMEOUT|ESERVFAIL|ECONNREFUSED)"
     r"|\blookup \S{1,255}(?: on \S{1,60})?: (?:no such host|i/o timeout|server misbehaving|read udp)"
 )
+#: Each of them holds one of these.
+_HINTS = (
+    "eai_", "unknownhost", "resol", "notfound", "not known", "nodename", "gaierror", "host name", "hostname",
+    "such host", "query", "lookup",
+)  # fmt: skip
 
 
 @rule(
@@ -55,7 +60,8 @@ def dns_stall(
     timed = concerns_stall(clocks, request, invocation)
     if not timed and not failing:
         return None
-    match = _WORDS.search(all_text(request, invocation))
+    text = all_text(request, invocation)
+    match = _WORDS.search(text) if may_hold(text, _HINTS) else None
     if match is None:
         return without_invocation(request, pairing) if timed and invocation is None else None
     line = next((row for row in (invocation.lines if invocation else ()) if match[0] in row.text), None)
