@@ -40,6 +40,12 @@ typedef struct {
     int headers[MOST_HEADERS];
 } Plan;
 
+/* What tells where lines stood: the stretch of the assignment, and the number of the block's first line. */
+typedef struct {
+    unsigned int stretch;
+    unsigned long long number;
+} Origin;
+
 enum { IDENT, EXTENDED, CLAIM, PLACE, ARRIVED, ENDED, TOOK, STATUS, MARKS, COLUMNS };
 
 typedef struct {
@@ -66,6 +72,8 @@ typedef struct {
     struct { int32_t at, count, before; } run; /* odd lines one after the other, not noted yet */
     Column columns[COLUMNS];
     Py_ssize_t entered;
+    /* requests so slow that their lines are kept: their numbers, the lengths of their packed lines, and these */
+    Column slow_entries, slow_lengths, slow_packed;
 } Execution;
 
 /* The block */
@@ -852,19 +860,60 @@ static int hand_over(const Execution *self, const Request *request, PyObject *ot
     return done;
 }
 
-static int note_slow(const Execution *self, const Request *request, PyObject *slow)
+/* Adds a MessagePack head: the type's byte and a number of so many bytes, the highest first. */
+static int pack(Column *packed, unsigned char type, uint64_t value, int width)
 {
+    unsigned char head[9] = {type};
+    for (int at = 0; at < width; at++)
+        head[1 + at] = (unsigned char)(value >> (8 * (width - 1 - at)));
+    return column_add(packed, head, (size_t)width + 1);
+}
+
+/* Packs a request as `Slow` of sources/spool.py: the stretch, its lines with their numbers, no group. */
+static int pack_request(const Execution *self, Column *packed, const Request *request, const Origin *origin)
+{
+    if (pack(packed, 0x93, 0, 0) < 0 || pack(packed, 0xce, origin->stretch, 4) < 0
+        || pack(packed, 0xdd, (uint64_t)request->count, 4) < 0)
+        return -1;
+    for (int32_t at = request->first; at >= 0; at = self->lines[at].next) {
+        Span line = self->lines[at].span;
+        if (line.length > (Py_ssize_t)UINT32_MAX) {
+            PyErr_SetString(PyExc_OverflowError, "a line is too long");
+            return -1;
+        }
+        if (pack(packed, 0x92, 0, 0) < 0 || pack(packed, 0xcf, origin->number + (uint64_t)at, 8) < 0
+            || pack(packed, 0xc6, (uint64_t)line.length, 4) < 0
+            || column_add(packed, line.start, (size_t)line.length) < 0)
+            return -1;
+    }
+    return pack(packed, 0xc0, 0, 0);
+}
+
+/* The request that was entered last took long: keep its lines, packed or (without an origin) as a list item. */
+static int note_slow(Execution *self, const Request *request, const Origin *origin, PyObject *slow)
+{
+    uint64_t entry = (uint64_t)self->entered - 1;
+    if (origin) {
+        size_t before = self->slow_packed.length;
+        if (pack_request(self, &self->slow_packed, request, origin) < 0)
+            return -1;
+        uint64_t length = self->slow_packed.length - before;
+        return column_add(&self->slow_entries, &entry, sizeof entry) < 0
+                   || column_add(&self->slow_lengths, &length, sizeof length) < 0
+            ? -1
+            : 0;
+    }
     PyObject *positions, *lines;
     if (lines_of(self, request, &positions, &lines) < 0)
         return -1;
-    PyObject *item = Py_BuildValue("(nNN)", self->entered - 1, positions, lines);
+    PyObject *item = Py_BuildValue("(KNN)", (unsigned long long)entry, positions, lines);
     int done = item ? PyList_Append(slow, item) : -1;
     Py_XDECREF(item);
     return done;
 }
 
 /* 1 when the request was entered, 0 when not, -1 with an exception. */
-static int settle_one(Execution *self, const Request *request, PyObject *apart, PyObject *slow_ones)
+static int settle_one(Execution *self, const Request *request, const Origin *origin, PyObject *apart, PyObject *slow_ones)
 {
     char course[LONGEST_COURSE];
     Span lines[LONGEST_COURSE];
@@ -885,7 +934,7 @@ static int settle_one(Execution *self, const Request *request, PyObject *apart, 
         return known < 0 ? -1 : 0;
     bool slow = false;
     int entered = enter(self, request->id, plan, course, lines, count, &slow);
-    if (entered > 0 && slow && note_slow(self, request, slow_ones) < 0)
+    if (entered > 0 && slow && note_slow(self, request, origin, slow_ones) < 0)
         return -1;
     return entered;
 }
@@ -904,17 +953,39 @@ static PyObject *taken_columns(Execution *self)
     return columns;
 }
 
-static PyObject *execution_settle(Execution *self, PyObject *apart)
+/* The slow ones as columns: their numbers, the lengths of what was packed, and that. */
+static PyObject *taken_slow(Execution *self)
 {
-    PyObject *others = PyList_New(0), *slow = PyList_New(0), *columns;
+    PyObject *entries = column_take(&self->slow_entries), *lengths = column_take(&self->slow_lengths);
+    PyObject *packed = column_take(&self->slow_packed);
+    if (entries && lengths && packed)
+        return Py_BuildValue("(NNN)", entries, lengths, packed);
+    Py_XDECREF(entries);
+    Py_XDECREF(lengths);
+    Py_XDECREF(packed);
+    return NULL;
+}
+
+static PyObject *execution_settle(Execution *self, PyObject *args)
+{
+    PyObject *apart, *told, *others = NULL, *slow = NULL, *columns;
+    Origin origin;
+    if (!PyArg_ParseTuple(args, "O!O", &PyTuple_Type, &apart, &told))
+        return NULL;
+    bool is_packed = told != Py_None;
+    if (is_packed && !PyArg_ParseTuple(told, "IK", &origin.stretch, &origin.number))
+        return NULL;
+    others = PyList_New(0), slow = PyList_New(0);
     if (!others || !slow)
         goto failed;
     for (int32_t number = 0; number < self->request_count; number++) {
-        int entered = settle_one(self, &self->requests[number], apart, slow);
+        int entered = settle_one(self, &self->requests[number], is_packed ? &origin : NULL, apart, slow);
         if (entered < 0 || (!entered && hand_over(self, &self->requests[number], others) < 0))
             goto failed;
     }
-    columns = taken_columns(self);
+    if (is_packed)
+        Py_SETREF(slow, taken_slow(self));
+    columns = slow ? taken_columns(self) : NULL;
     if (!columns)
         goto failed;
     forget(self);
@@ -993,6 +1064,9 @@ static void execution_dealloc(Execution *self)
     table_clear(&self->places);
     for (int at = 0; at < COLUMNS; at++)
         column_clear(&self->columns[at]);
+    column_clear(&self->slow_entries);
+    column_clear(&self->slow_lengths);
+    column_clear(&self->slow_packed);
     free(self->plan_list);
     free(self->lines);
     free(self->requests);
@@ -1013,8 +1087,9 @@ static PyMethodDef methods[] = {
     {"holds", (PyCFunction)execution_holds, METH_O, "Whether the request with this key has lines in the block."},
     {"join", (PyCFunction)execution_join, METH_VARARGS, "Give an odd line to the request with this key."},
     {"settle", (PyCFunction)execution_settle, METH_VARARGS,
-     "Enter the ordinary requests whose keys none of the containers holds: their columns, the slow ones (number, "
-     "places, lines), and all others (key, places, lines, kinds). The block is forgotten."},
+     "Enter the ordinary requests whose keys none of the containers holds: their columns, the slow ones (packed where "
+     "their stretch and the first line's number are told), and all others (key, places, lines, kinds). The block is "
+     "forgotten."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,6 +1,7 @@
 """What the native module offers; see native/*.c and `native.py`."""
 
 from collections.abc import Callable, Container
+from typing import Any
 
 class Execution:
     """Gathers the lines of a uniform execution log by request."""
@@ -27,10 +28,10 @@ class Execution:
     def holds(self, key: bytes, /) -> bool: ...
     def join(self, key: bytes, at: int, /) -> None: ...
     def settle(
-        self, *apart: Container[bytes]
+        self, apart: tuple[Container[bytes], ...], origin: tuple[int, int] | None, /
     ) -> tuple[
         tuple[bytes, ...],
-        list[tuple[int, list[int], tuple[bytes, ...]]],
+        Any,
         list[tuple[bytes, list[int], tuple[bytes, ...], tuple[int, ...]]],
     ]: ...
 

@@ -170,12 +170,16 @@ class ExecutionRoad:
         if last >= 0:
             self._last_event = number + last, gatherer.line(last)
         first = len(self._traffic)
-        columns, slow, others = gatherer.settle(self._waiting, self._parked, self.careful)
+        spool = self._spool
+        origin = (spool.stretch, number) if spool is not None and not self._stamped else None
+        columns, slow, others = gatherer.settle((self._waiting, self._parked, self.careful), origin)
         self._traffic.take_columns(columns)
-        if self._spool is not None:
+        if spool is not None and origin is not None:
+            spool.add_packed(first, *slow)
+        elif spool is not None:
             for entry, positions, found in slow:
                 piece = Piece(number, positions, found, ())
-                self._spool.add(first + entry, self._numbered([piece]), self._group)
+                spool.add(first + entry, self._numbered([piece]), self._group)
         for key, positions, found, course in others:
             self._wait(key, Piece(number, positions, found, course))
         self._forget()

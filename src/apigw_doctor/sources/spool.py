@@ -59,6 +59,18 @@ class Spool:
         self.numbers.frombytes(numbers)
         self.stretches.extend(repeat(self.stretch, len(ends)))
 
+    def add_packed(self, first: int, entries: bytes, lengths: bytes, packed: bytes) -> None:
+        """Keep many requests that are packed already; their numbers count from `first` on."""
+        if not entries:
+            return
+        self._write(packed)
+        ends = array("Q", accumulate(array("Q", lengths), initial=self._size))
+        self._size = ends.pop()
+        self.entries.extend(array("Q", (first + entry for entry in array("Q", entries))))
+        self.offsets.extend(ends)
+        self.numbers.extend(repeat(0, len(ends)))
+        self.stretches.extend(repeat(self.stretch, len(ends)))
+
     def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = self.path.open("wb")
