@@ -10,6 +10,8 @@ import msgspec
 
 #: What an origin cites: the number of a line in the file, or a whole origin (`stream/event`).
 Label = int | str
+#: What is written at once.
+_BUFFER = 1 << 18
 
 
 class Slow(msgspec.Struct, frozen=True, array_like=True):
@@ -73,7 +75,7 @@ class Spool:
 
     def _write(self, data: bytes) -> None:
         if self._file is None:
-            self._file = self.path.open("wb")
+            self._file = self.path.open("wb", buffering=_BUFFER)
         self._file.write(data)
 
     def close(self) -> None:
