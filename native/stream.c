@@ -216,7 +216,9 @@ static int keep_unit(Stream *self)
         Line *line = &self->lines[self->kept_count];
         size_t offset = self->kept.length;
         /* one byte more, so that there is something to point at */
-        if (column_add(&self->kept, line->start, (size_t)line->length) < 0 || column_add(&self->kept, "", 1) < 0)
+        if (line->length && column_add(&self->kept, line->start, (size_t)line->length) < 0)
+            return -1;
+        if (column_add(&self->kept, "", 1) < 0)
             return -1;
         line->offset = offset;
         line->start = NULL;
@@ -941,11 +943,12 @@ static int take_block(Stream *self, Span block, long long *number, const Ask *as
 static int take_event(Stream *self, Span line, PyObject *label, const Ask *ask)
 {
     const char *end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
-    if (end && BEGINS(span_from(line, self->column), "REPORT") && FIND(line, "\nXRAY TraceId: ")) {
+    Span behind = end ? span_from(line, end - line.start) : (Span){line.start, 0};
+    if (BEGINS(behind, "\nXRAY TraceId: ") && BEGINS(span_from(line, self->column), "REPORT")) {
         Span report = {line.start, end - line.start};
         if (take_line(self, report, 0, label, ask) < 0)
             return -1;
-        line = span_from(line, report.length + 1);
+        line = span_from(behind, 1);
         end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
     }
     if (take_line(self, line, 0, label, ask) < 0)
