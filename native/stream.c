@@ -14,6 +14,9 @@
 #define ROOT_CHARS 35
 #define ISO_CHARS 24
 #define MOST_TEXTS 20000
+#define LOOK_CHARS 400    /* of a text no more is looked at (attribution/calls.py) */
+#define LONGEST_TEXT 2000 /* that is remembered, where it is not ASCII */
+#define LONG_HEX 12
 #define MOST_DIGITS 15 /* so many make a whole number that a double holds exactly */
 #define LATE_MS 5.0
 #define INIT_LEEWAY_MS 2000.0
@@ -213,7 +216,9 @@ static int keep_unit(Stream *self)
         Line *line = &self->lines[self->kept_count];
         size_t offset = self->kept.length;
         /* one byte more, so that there is something to point at */
-        if (column_add(&self->kept, line->start, (size_t)line->length) < 0 || column_add(&self->kept, "", 1) < 0)
+        if (line->length && column_add(&self->kept, line->start, (size_t)line->length) < 0)
+            return -1;
+        if (column_add(&self->kept, "", 1) < 0)
             return -1;
         line->offset = offset;
         line->start = NULL;
@@ -702,11 +707,76 @@ static int enter_columns(Stream *self, const Course *course)
     return 0;
 }
 
+/* Texts that differ only in ids and numbers announce the same call. The patterns of `calls.py` look into a number for
+ * how many digits it has and whether the first is 1 to 5, and the digit behind a letter may be a name's (s3); of an id
+ * they see only that it is one. So numbers are written with other digits, and ids with one letter.
+ */
+
+/* An id begins here: how long it is, 0 when none does. */
+static Py_ssize_t id_chars(Span text, Py_ssize_t at)
+{
+    if (at && (is_word(text.start[at - 1]) || text.start[at - 1] == '.' || text.start[at - 1] == '-'))
+        return 0;
+    Py_ssize_t length = 0, letters = 0;
+    for (; at + length < text.length && is_hex(text.start[at + length]); length++)
+        letters += !is_digit(text.start[at + length]);
+    bool uuid = length == 8 && at + UUID_CHARS <= text.length && is_uuid(text.start + at);
+    if (!letters || !(uuid || length >= LONG_HEX))
+        return 0;
+    length = uuid ? UUID_CHARS : length;
+    bool goes_on = at + length < text.length
+        && (is_word(text.start[at + length]) || (uuid && text.start[at + length] == '-'));
+    return goes_on ? 0 : length;
+}
+
+static Py_ssize_t digit_chars(Span text, Py_ssize_t at)
+{
+    Py_ssize_t length = 0;
+    while (at + length < text.length && is_digit(text.start[at + length]))
+        length++;
+    return length;
+}
+
+/* The text with ids and numbers that stand for all of their kind; `written` has room for LOOK_CHARS. */
+static Span alike(Span text, char *written)
+{
+    if (!span_is_ascii(text))
+        return text;
+    if (text.length > LOOK_CHARS)
+        text.length = LOOK_CHARS;
+    for (Py_ssize_t at = 0, length; at < text.length; at += length) {
+        written[at] = text.start[at];
+        length = 1;
+        if (!is_hex(text.start[at]))
+            continue;
+        Py_ssize_t id = id_chars(text, at), digits = id ? 0 : digit_chars(text, at);
+        for (Py_ssize_t place = 0; place < id; place++)
+            written[at + place] = text.start[at + place] == '-' ? '-' : 'a';
+        if (digits > 1 || (digits && !(at && is_word(text.start[at - 1])))) {
+            memset(written + at, '0', (size_t)digits);
+            written[at] = text.start[at] >= '1' && text.start[at] <= '5' ? '1' : '6';
+        }
+        length = id ? id : digits ? digits : 1;
+    }
+    return (Span){written, text.length};
+}
+
+static int remember(Table *texts, Span key, int64_t called)
+{
+    if (key.length > LONGEST_TEXT)
+        return 0;
+    if (texts->used >= MOST_TEXTS)
+        table_clear(texts);
+    return table_set(texts, key.start, key.length, called);
+}
+
 /* The number of the shape of the call that the text announces, NO_CALL, or ABSENT with an exception. */
 static int64_t call_of(Stream *self, Span text, const Ask *ask)
 {
     Known *known = self->known;
-    int64_t called = table_get(&known->texts, text.start, text.length);
+    char written[LOOK_CHARS];
+    Span key = alike(text, written);
+    int64_t called = table_get(&known->texts, key.start, key.length);
     if (called != ABSENT)
         return called;
     PyObject *bytes = span_bytes(text);
@@ -718,9 +788,7 @@ static int64_t call_of(Stream *self, Span text, const Ask *ask)
     Py_DECREF(found);
     if (called == -1 && PyErr_Occurred())
         return ABSENT;
-    if (known->texts.used >= MOST_TEXTS)
-        table_clear(&known->texts);
-    return table_set(&known->texts, text.start, text.length, called) < 0 ? ABSENT : called;
+    return remember(&known->texts, key, called) < 0 ? ABSENT : called;
 }
 
 /* How long every call took until anything followed. */
@@ -875,11 +943,12 @@ static int take_block(Stream *self, Span block, long long *number, const Ask *as
 static int take_event(Stream *self, Span line, PyObject *label, const Ask *ask)
 {
     const char *end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
-    if (end && BEGINS(span_from(line, self->column), "REPORT") && FIND(line, "\nXRAY TraceId: ")) {
+    Span behind = end ? span_from(line, end - line.start) : (Span){line.start, 0};
+    if (BEGINS(behind, "\nXRAY TraceId: ") && BEGINS(span_from(line, self->column), "REPORT")) {
         Span report = {line.start, end - line.start};
         if (take_line(self, report, 0, label, ask) < 0)
             return -1;
-        line = span_from(line, report.length + 1);
+        line = span_from(behind, 1);
         end = line.length ? memchr(line.start, '\n', (size_t)line.length) : NULL;
     }
     if (take_line(self, line, 0, label, ask) < 0)
@@ -946,6 +1015,14 @@ static PyObject *stream_feed_lines(Stream *self, PyObject *arguments)
     if (done < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *stream_alike(PyObject *Py_UNUSED(type), PyObject *text)
+{
+    char written[LOOK_CHARS];
+    if (!PyBytes_Check(text))
+        return PyErr_Format(PyExc_TypeError, "not bytes: %R", text);
+    return span_bytes(alike((Span){PyBytes_AS_STRING(text), PyBytes_GET_SIZE(text)}, written));
 }
 
 static PyObject *stream_finish(Stream *self, PyObject *arguments)
@@ -1151,6 +1228,7 @@ static PyMethodDef methods[] = {
     {"feed", (PyCFunction)stream_feed, METH_VARARGS, "Read a block; the number after its last line."},
     {"feed_lines", (PyCFunction)stream_feed_lines, METH_VARARGS, "Read lines, each with its label."},
     {"finish", (PyCFunction)stream_finish, METH_VARARGS, "The stream has ended."},
+    {"alike", stream_alike, METH_O | METH_STATIC, "The text that stands for all that differ only in ids and numbers."},
     {"take", (PyCFunction)stream_take, METH_NOARGS, "What was entered since the last time."},
     {NULL, NULL, 0, NULL},
 };

@@ -1,11 +1,15 @@
 """Reads files by both readers and tells where they differ."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
+import pytest
 
 from apigw_doctor.attribution import inconspicuous, unremarkable
 from apigw_doctor.evidence.crowd import Crowd
@@ -15,11 +19,31 @@ from apigw_doctor.model.watch import Silent
 from apigw_doctor.sources.bulk import Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.lambda_sweep import Disordered
+from apigw_doctor.sources.native import native
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
 from apigw_doctor.sources.reading import find_inputs
 from apigw_doctor.sources.slow import TooShort
 from apigw_doctor.sources.survey import Surveyed, survey
+
+NATIVE, PYTHON = "native", "python"
+
+
+@contextmanager
+def in_way(way: str) -> Iterator[None]:
+    """The fast roads do their line work in C, or in Python."""
+    with mock.patch.dict(os.environ, {"APIGW_DOCTOR_NATIVE": "0" if way == PYTHON else "1"}):
+        if way == NATIVE and native() is None:
+            pytest.skip("the native part was not built")
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True, params=(NATIVE, PYTHON))
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Runs all tests of a module that imports this in both ways."""
+    with in_way(request.param):
+        yield request.param
+
 
 WHOLE = Pieces(processes=1, part_bytes=10**9, block_bytes=1 << 20)
 

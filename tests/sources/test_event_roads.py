@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
-from tests.sources.roads import Alike, differences, fast, surveyed, tolerant
+from tests.sources.roads import Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
 
 from apigw_doctor.attribution.unremarkable import unremarkable
 from apigw_doctor.evidence.tables import Evidence

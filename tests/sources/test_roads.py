@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
-from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant
+from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
 
 from apigw_doctor.model.watch import Silent
 from apigw_doctor.sources.bulk import AskedLater, Bulk

@@ -159,8 +159,8 @@ def _by_stream(events: EventBlock) -> Iterator[tuple[tuple[str | None, str | Non
 def _parted(labels: list[Label], lines: list[bytes]) -> Iterator[tuple[Label, bytes]]:
     """The line about the trace, which is part of the report's event, stands for itself as it does in text."""
     for label, line in zip(labels, lines, strict=True):
-        if _XRAY in line and line.startswith(b"REPORT", WIDTH):
-            report, _, trace = line.partition(b"\n")
+        report, _, trace = line.partition(b"\n")
+        if trace.startswith(_XRAY[1:]) and report.startswith(b"REPORT", WIDTH):
             yield label, report
             yield label, trace
         else:

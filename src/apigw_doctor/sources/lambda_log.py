@@ -236,8 +236,7 @@ class LambdaLog:
     def _app_line(self, found: dict[str, str | None], text: str, message: str, where: Where) -> bool:
         request_id = found.get("i")
         time = found.get("t")
-        own_time = parse_time(time) if time else None
-        at = where.at if where.at is not None else own_time
+        at = where.at if where.at is not None or not time else parse_time(time)
         if request_id is None or request_id == "undefined":
             return self.context_line(message, msgspec.structs.replace(where, at=at), strict=False)
         line = AppLine(

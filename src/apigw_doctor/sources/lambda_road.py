@@ -173,7 +173,7 @@ class LambdaRoad:
         if not (started and self._entered([line for _, line in unit])):
             self._replay(unit)
 
-    def _settle(self, unit: list[tuple[int, bytes]], started: bool, request_id: bytes) -> None:  # noqa: FBT001
+    def _settle(self, unit: list[tuple[int, bytes]], started: bool, request_id: bytes) -> None:
         """An invocation that the native part is not certain about has ended."""
         self._take()
         self._request_id = request_id
