@@ -12,6 +12,7 @@ from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.access_events import AccessEvents, WrappedAccess
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
+from apigw_doctor.sources.crew import cores
 from apigw_doctor.sources.event_layout import EventLayout
 from apigw_doctor.sources.event_pieces import EventPieces
 from apigw_doctor.sources.event_reader import EventReader
@@ -41,8 +42,8 @@ class Pieces(msgspec.Struct, frozen=True):
     #: None: one per core
     processes: int | None = None
     #: a part of a large file, and the least that is worth a task of its own
-    part_bytes: int = 40_000_000
-    block_bytes: int = BLOCK_BYTES
+    part_bytes: int = 128_000_000
+    block_bytes: int = 2 * BLOCK_BYTES
     #: of so much text, read line by line, only what is remarkable is kept; and how often the rest is let go
     large_bytes: int = 5_000_000
     sweep_every: int = 8_000
@@ -50,8 +51,8 @@ class Pieces(msgspec.Struct, frozen=True):
     lambda_sweeps: bool = True
 
 
-#: Of less input smaller parts are made, so that every core has its share; but none smaller than this.
-_TASKS, _LEAST_PART_BYTES = 16, 4_000_000
+#: Of less input smaller parts are made, so that every core has so many; but none smaller than this.
+_TASKS_PER_CORE, _LEAST_PART_BYTES = 4, 4_000_000
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -118,7 +119,7 @@ def assign(surveyed: list[Surveyed], part_bytes: int) -> Iterator[Assignment]:
     gathered: list[Stretch] = []
     weight = 0
     whole = sum(one.size if one.parts else one.text_size for one in surveyed)
-    part_bytes = min(part_bytes, max(_LEAST_PART_BYTES, whole // _TASKS))
+    part_bytes = min(part_bytes, max(_LEAST_PART_BYTES, whole // (_TASKS_PER_CORE * cores())))
     for stretch in (part for one in surveyed for part in _parts(one, part_bytes)):
         size = stretch.size if stretch.surveyed.parts else stretch.surveyed.text_size
         if gathered and weight + size > part_bytes:
