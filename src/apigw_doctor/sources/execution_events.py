@@ -49,6 +49,9 @@ class ExecutionEvents:
         if (event := parse_event(self._last)) is not None:
             self._reader.after(continues=value_may_continue(event[1]))
         self._last = ""
+        for key in KEY.findall(item.raw):
+            for road in self._roads.values():
+                road.let_go(key)
         self._reader.odd(item)
         for request_id in self._reader.newest(self._reader.requests_met() - before):
             for road in self._roads.values():

@@ -360,6 +360,13 @@ class ExecutionRoad:
             }
             self._attached = {at: more for at, more in self._attached.items() if at in under_way}
 
+    def let_go(self, key: bytes) -> None:
+        """Give what is held of a request to the line reader, as another part of the file goes on with it."""
+        pieces = self._waiting.pop(key, None) or self._parked.pop(key, None)
+        if pieces:
+            self._close(key, self._numbered(pieces), complete=False)
+            self.careful.add(key)
+
     def _end(self, key: bytes, pieces: list[Piece]) -> bool:
         """Finish a request if all its lines seem to be there."""
         lines, course = pieces[0].lines, pieces[0].course
