@@ -17,8 +17,8 @@ test: check
 check: lint types floorplan docs-fresh tests accuracy
 
 lint: $(VENV)/.dev
-	$(BIN)/ruff format --check src tests benchmarks examples docs/generate.py
-	$(BIN)/ruff check src tests benchmarks examples docs/generate.py
+	$(BIN)/ruff format --check src tests benchmarks examples docs/generate.py setup.py
+	$(BIN)/ruff check src tests benchmarks examples docs/generate.py setup.py
 
 types: $(VENV)/.dev
 	$(BIN)/mypy
@@ -47,7 +47,7 @@ bench-full: $(VENV)/.installed
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml setup.py constraints.txt $(wildcard native/*)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	touch $@
 
@@ -56,4 +56,4 @@ $(VENV)/.dev: $(VENV)/.installed
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) build dist src/apigw_doctor/sources/_native*.so .mypy_cache .ruff_cache .pytest_cache .hypothesis
