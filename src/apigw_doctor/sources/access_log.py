@@ -208,8 +208,10 @@ def flatten(value: Mapping[str, object], prefix: str = "", depth: int = 0) -> Co
     """Nested objects to dotted keys, scalars to text."""
     found: Context = {}
     for key, inner in value.items():
-        name = f"{prefix}{key}"
-        if isinstance(inner, dict) and depth < 4:
+        name = prefix + key
+        if type(inner) is str:
+            found[name] = inner
+        elif isinstance(inner, dict) and depth < 4:
             found |= flatten(inner, f"{name}.", depth + 1)
         elif isinstance(inner, (str, int, float)):
             found[name] = str(inner)

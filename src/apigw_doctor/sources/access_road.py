@@ -2,6 +2,9 @@
 
 Each line is decoded once, by a decoder made for the keys of this file. Records that tell of any trouble, and
 lines that are no JSON, go to the reader that reads everything else.
+
+Where the native part is there (`native/records.c`), it enters the records that are certainly ordinary, and hands over
+all others at their turn. What it enters and what `_entered` enters is the same.
 """
 
 from array import array

@@ -19,8 +19,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import yaml
-
 from apigw_doctor.evidence.tables import Gap, IntegrationSettings, Row
 from apigw_doctor.model.terms import ApiType, EvidenceKind
 from apigw_doctor.sources.config_integrations import settings
@@ -56,49 +54,20 @@ _BODIES = ("Body", "DefinitionBody")
 _WORTH_READING = re.compile(r"^\s*[\"']?(?:openapi|swagger)[\"']?\s*:", re.MULTILINE)
 #: PyYAML reads some 100 KB a second; exports of large APIs are below this
 _MAX_YAML_CHARS = 1_500_000
-_MAX_MERGED = 20_000
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with strings only, where a template's tags stay visible as `{"!Sub": ...}`.
-
-    Merge keys are kept, within bounds: nested ones can multiply a small text without end.
-    """
-
-    merged = 0
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to say it
-        "<": [("tag:yaml.org,2002:merge", re.compile(r"^<<$"))]
-    }
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Count what merge keys bring in."""
-        super().flatten_mapping(node)
-        self.merged += len(node.value)
-        if self.merged > _MAX_MERGED:
-            raise yaml.YAMLError("merge keys bring in too much")
-
-
-def _tagged(loader: _Loader, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.MappingNode):
-        return {node.tag: loader.construct_mapping(node, deep=True)}
-    if isinstance(node, yaml.SequenceNode):
-        return {node.tag: loader.construct_sequence(node, deep=True)}
-    return {node.tag: node.value}
-
-
-_Loader.add_constructor(None, _tagged)
 
 
 def parse_yaml(words: str, origin: str) -> list[Row] | None:
     """Read an OpenAPI document, or a template that holds some; None when the text is neither."""
     if len(words) > _MAX_YAML_CHARS or _WORTH_READING.search(words) is None:
         return None
+    from apigw_doctor.sources.yaml_documents import yaml_documents  # few inputs need it, and PyYAML is large
+
     found: list[Row] | None = None
     try:
-        for document in yaml.load_all(words, Loader=_Loader):
+        for document in yaml_documents(words):
             rows = parse(document, origin)
             found = found if rows is None else (found or []) + rows
-    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError):
         # PyYAML lets all of these out for explicit tags with values that do not fit them.
         return found
     return found
