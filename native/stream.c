@@ -671,13 +671,17 @@ static bool in_window(PyObject *windows, double begun_at, double ended_at)
     return false;
 }
 
-static bool is_asked_for(const Stream *self, const Course *course)
+/* Its own id, or its trace, is asked for. */
+static bool is_known(const Stream *self, const Course *course)
 {
-    if (ident_known(self->known, id64_of(self->request_id, UUID_CHARS, false)))
-        return true;
+    return ident_known(self->known, id64_of(self->request_id, UUID_CHARS, false))
+        || (course->trace.length && ident_known(self->known, id64_of(course->trace.start, ROOT_CHARS, false)));
+}
+
+/* It may be asked for in another way. */
+static bool may_be_asked_for(const Stream *self, const Course *course)
+{
     bool traced = course->trace.length > 0;
-    if (traced && ident_known(self->known, id64_of(course->trace.start, ROOT_CHARS, false)))
-        return true;
     for (size_t at = 0; at < self->app_count; at++)
         if (names_logged(self, self->apps[at].text))
             return true;
@@ -826,24 +830,29 @@ static int enter_told(Stream *self, const Course *course, const Ask *ask)
     return enter_calls(self, course, ask);
 }
 
-/* 1 when the invocation was entered, 0 when it has to be read closely, -1 with an exception. */
-static int enter(Stream *self, const Ask *ask)
+/* 1 when the invocation was entered, 0 when it has to be read closely, -1 with an exception; `*known` when that is
+ * certain because it is asked for.
+ */
+static int enter(Stream *self, const Ask *ask, bool *known)
 {
     Course course;
     if (self->folded || !read_frame(self, &course) || was_killed(&course))
+        return 0;
+    *known = is_known(self, &course);
+    if (*known)
         return 0;
     int fits = read_times(self, &course, ask);
     if (fits > 0)
         fits = read_apps(self, &course, ask);
     if (fits <= 0)
         return fits;
-    if (is_asked_for(self, &course))
+    if (may_be_asked_for(self, &course))
         return 0;
     return enter_columns(self, &course) < 0 || enter_told(self, &course, ask) < 0 ? -1 : 1;
 }
 
 /* Python reads the lines at hand. */
-static int hand_over(Stream *self, bool started, const Ask *ask)
+static int hand_over(Stream *self, bool may_be_ordinary, const Ask *ask)
 {
     PyObject *unit = PyList_New((Py_ssize_t)self->count);
     for (size_t at = 0; unit && at < self->count; at++) {
@@ -859,7 +868,7 @@ static int hand_over(Stream *self, bool started, const Ask *ask)
     if (!unit)
         return -1;
     PyObject *done = PyObject_CallFunction(
-        ask->settle, "OOy#", unit, started ? Py_True : Py_False, self->request_id, self->id_length);
+        ask->settle, "OOy#", unit, may_be_ordinary ? Py_True : Py_False, self->request_id, self->id_length);
     Py_DECREF(unit);
     Py_XDECREF(done);
     return done ? 0 : -1;
@@ -871,9 +880,10 @@ static int close_unit(Stream *self, const Ask *ask)
     bool started = self->started;
     self->entangled |= self->running;
     self->started = self->reported = false;
-    int done = started ? enter(self, ask) : 0;
+    bool known = false;
+    int done = started ? enter(self, ask, &known) : 0;
     if (done == 0)
-        done = hand_over(self, started, ask);
+        done = hand_over(self, started && !known, ask);
     drop_unit(self);
     return done < 0 ? -1 : 0;
 }

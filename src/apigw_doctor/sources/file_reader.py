@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, Unread
 from apigw_doctor.evidence.traffic import Traffic
-from apigw_doctor.model.ids import api_from_group, function_from_group
+from apigw_doctor.model.ids import UUID_PATTERN, api_from_group, function_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
 from apigw_doctor.sources.blocks import Watch
 from apigw_doctor.sources.client import Transcript
@@ -32,6 +32,15 @@ _TRACE_TIME = re.compile(r"^\d\d:\d\d:\d\d\.\d{3,6} (?=[*<>] )")
 _HALF = re.compile(r"(?:START|END|REPORT) RequestId:\s*")
 _NO_LINE = "no line of a known log"
 GROUND_TRUTH = "truth.jsonl"
+_MILLISECONDS = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+#: What the platform and runtimes write behind a time, in the forms that `LambdaLog.line` always knows.
+_RUNTIME_WORDS = re.compile(
+    (
+        r"(?:START|END|REPORT) RequestId: [!-~]|INIT_START "
+        rf"|\[[A-Z]{{4,8}}\]\t{_MILLISECONDS}\t{UUID_PATTERN}\t"
+        rf"|{_MILLISECONDS}\t{UUID_PATTERN}\t(?:TRACE|DEBUG|INFO|WARN|ERROR|FATAL)\t"
+    ).encode()
+)
 
 
 class FileReader:
@@ -125,6 +134,24 @@ class FileReader:
     def odd_line(self, number: int, line: bytes) -> None:
         """Read a line that may be anything."""
         self._line(number, decoded(line))
+
+    def timed_line(self, number: int, line: bytes, column: int, at: float | None) -> None:
+        """Read a line of a Lambda log, whose words begin at this column behind its time.
+
+        The words of the platform and of runtimes say themselves what they are: nothing else has to be tried.
+        """
+        if at is not None and _RUNTIME_WORDS.match(line, column) is not None and self._awaits_no_other():
+            read = self._payloads.text(self._message(number, Prefix(rest=decoded(line[column:]), at=at)))
+            if read is not None:
+                self._last_prefixed = True
+                self._know(read)
+                return
+        self.odd_line(number, line)
+
+    def _awaits_no_other(self) -> bool:
+        """No line before tells how the next one has to be read."""
+        open_before = self._block is not None or self._table is not None or self._pasted_before
+        return not open_before and self._last.kind in ("", "lambda-log") and not self._payloads.access.formats()
 
     def counted(self) -> tuple[set[str], dict[str, tuple[int, int]]]:
         """Kinds of evidence that were met; and of unread lines: reason -> number of the first, how many."""

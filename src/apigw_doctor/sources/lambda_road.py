@@ -83,7 +83,7 @@ class LambdaRoad:
         #: rows of the invocations that are not in the crowd
         self.rows: list[LambdaInvocation] = []
         self._moments: dict[int, Moments] = {}
-        self._shapes = _CallShapes() if like is None else like._shapes
+        self._shapes: _CallShapes = _CallShapes() if like is None else like._shapes
         self._native: Stream | None = None
         if (module := native()) is not None:
             known = None if like is None else like._native
@@ -173,11 +173,11 @@ class LambdaRoad:
         if not (started and self._entered([line for _, line in unit])):
             self._replay(unit)
 
-    def _settle(self, unit: list[tuple[int, bytes]], started: bool, request_id: bytes) -> None:
-        """An invocation that the native part is not certain about has ended."""
+    def _settle(self, unit: list[tuple[int, bytes]], may_be_ordinary: bool, request_id: bytes) -> None:
+        """An invocation that the native part has not entered has ended."""
         self._take()
         self._request_id = request_id
-        if not (started and self._entered([line for _, line in unit])):
+        if not (may_be_ordinary and self._entered([line for _, line in unit])):
             self._replay(unit)
 
     def _take(self) -> None:
@@ -317,8 +317,9 @@ class LambdaRoad:
     def _read(self, unit: list[tuple[int, bytes]]) -> LambdaLog:
         self._reader.restart("lambda-log" if self._stream.position else "")
         log = self._payloads.lambdas = LambdaLog()
+        column, of = self._column, self._at
         for number, line in unit:
-            self._reader.odd_line(number, line)
+            self._reader.timed_line(number, line, column, of(line))
         return log
 
 
