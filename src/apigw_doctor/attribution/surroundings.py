@@ -49,11 +49,11 @@ class _Times(msgspec.Struct):
 
 
 class _Function(msgspec.Struct):
-    """All invocations of one function: those with rows by begin, and the unremarkable ones."""
+    """All invocations of one function, those with rows and the unremarkable ones."""
 
-    #: by begin, as far as it is known
-    rows: list[LambdaInvocation]
+    #: begins and times of those with rows, by begin, as far as it is known
     row_begins: Sequence[float]
+    row_times: Sequence[float]
     members: Members
     begins: Sequence[float]
     ends: Sequence[float]
@@ -167,8 +167,8 @@ def _prepare(rows: list[LambdaInvocation], members: Members, told: FunctionTold)
     lasts = [line.at for row in rows for line in row.lines[-1:] if line.at]
     durations = [row.duration_ms for row in rows if _well(row) and row.duration_ms is not None]
     return _Function(
-        rows=[row for _, row in known],
         row_begins=row_begins,
+        row_times=array("d", (_time(row) for _, row in known)),
         members=members,
         begins=begins,
         ends=ends,
@@ -293,8 +293,8 @@ def _following(function: _Function, own: LambdaInvocation) -> list[float]:
     if begun is None:
         return []
     start = bisect_right(function.row_begins, begun)
-    rows = function.rows[start : start + _NEXT]
-    near = list(zip(function.row_begins[start : start + _NEXT], map(_time, rows), strict=True))
+    last = start + _NEXT
+    near = list(zip(function.row_begins[start:last], function.row_times[start:last], strict=True))
     members = function.members
     start = bisect_right(members.begun_at, begun)
     near += [
