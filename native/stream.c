@@ -129,9 +129,11 @@ static bool ident_known(const Known *known, uint64_t ident)
 
 static int take_idents(Known *known, PyObject *idents)
 {
-    Py_ssize_t count = PySet_Size(idents);
-    if (count < 0)
+    if (!PyAnySet_Check(idents)) {
+        PyErr_Format(PyExc_TypeError, "not a set: %R", idents);
         return -1;
+    }
+    Py_ssize_t count = PySet_Size(idents);
     known->ident_room = 16;
     while (known->ident_room < (size_t)count * 2)
         known->ident_room *= 2;

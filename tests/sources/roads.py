@@ -38,13 +38,14 @@ def in_way(way: str) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module", autouse=True, params=(NATIVE, PYTHON))
+@pytest.fixture(scope="module", params=(NATIVE, PYTHON))
 def way(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Runs all tests of a module that imports this in both ways."""
+    """Runs a test in both ways, where it is marked with `BOTH_WAYS` and its module imports this."""
     with in_way(request.param):
         yield request.param
 
 
+BOTH_WAYS = pytest.mark.usefixtures("way")
 WHOLE = Pieces(processes=1, part_bytes=10**9, block_bytes=1 << 20)
 
 

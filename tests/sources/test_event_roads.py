@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
-from tests.sources.roads import Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
+from tests.sources.roads import BOTH_WAYS, Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
 
 from apigw_doctor.attribution.unremarkable import unremarkable
 from apigw_doctor.evidence.tables import Evidence
@@ -337,6 +337,7 @@ def lambda_events(draw: Random, invocations: int) -> list[Event]:
 NAMES = ("aws/lambda/orders-fn/2026-03-01-[$LATEST]0123456789abcdef0123456789abcdef/000000.json", "events.json")
 
 
+@BOTH_WAYS
 @given(st.integers(0, 1 << 32))
 @MANY
 def test_lambda_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
@@ -347,6 +348,7 @@ def test_lambda_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
     assert differing(draw.choice(CONTAINERS)(draw, events), draw.choice(NAMES), draw) == []
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.__name__)
 def test_containers_of_lambda_events_take_the_fast_road(container: Callable[..., bytes], tmp_path: Path) -> None:
     """Where function and stream are known."""

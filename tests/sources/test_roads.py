@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from tests.sources import logs
-from tests.sources.roads import WHOLE, Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
+from tests.sources.roads import BOTH_WAYS, WHOLE, Alike, differences, fast, surveyed, tolerant, way  # noqa: F401 - a fixture
 
 from apigw_doctor.model.watch import Silent
 from apigw_doctor.sources.bulk import AskedLater, Bulk
@@ -114,6 +114,7 @@ def test_access_logs_in_parts(seed: int) -> None:
     assert not found("".join(f"{line}\n" for line in lines).encode(), "access.log", pieces)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_damaged_lambda_logs(seed: int) -> None:
@@ -124,6 +125,7 @@ def test_damaged_lambda_logs(seed: int) -> None:
     assert not found(logs.damaged(draw, lines), STREAM, clean=clean)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_lambda_logs_in_blocks(seed: int) -> None:
@@ -190,6 +192,7 @@ def tail_of_streams(draw: Random, streams: int) -> list[str]:
     return [text for _, _, text in events]
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_large_lambda_logs_read_line_by_line_keep_only_what_is_remarkable(seed: int) -> None:
@@ -206,6 +209,7 @@ def test_large_lambda_logs_read_line_by_line_keep_only_what_is_remarkable(seed: 
         assert not differences(tolerant(Path(folder)), fast(Path(folder), pieces, one), Alike())
 
 
+@BOTH_WAYS
 def test_large_lambda_logs_read_line_by_line_keep_few_rows(tmp_path: Path) -> None:
     """Of well-ended invocations hardly more than between two sweeps."""
     draw, lines = Random(5), []
