@@ -16,11 +16,14 @@ from apigw_doctor.attribution.inconspicuous import call_shape
 from apigw_doctor.evidence.crowd import COLUMNS, Crowd
 from apigw_doctor.evidence.tables import LambdaInvocation
 from apigw_doctor.evidence.traffic import id64
+from apigw_doctor.model.times import iso, parse_time
 from apigw_doctor.sources.event_reader import EventReader
 from apigw_doctor.sources.file_reader import FileReader
 from apigw_doctor.sources.lambda_containers import StreamRoad
 from apigw_doctor.sources.lambda_layout import LambdaLayout
 from apigw_doctor.sources.lambda_road import LambdaRoad
+from apigw_doctor.sources.lambda_words import ANY_ID
+from apigw_doctor.sources.layout import Layout, Moments
 from apigw_doctor.sources.native import native
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.reading import Input, find_inputs
@@ -34,32 +37,40 @@ COLUMN = len("2026-03-01T10:00:00.250Z ")
 _LEVELS = ("[INFO]", "[DEBUG]", "[WARNING]", "[ERROR]", "INFO", "WARN", "TRACE", "DEBUG", "ERROR", "")
 _WORDS = (
     *("error", "Exception", "Rejection", "exited", "Traceback", "timed out", "INIT_REPORT", "RESTORE", "EXTENSION"),
+    *("TELEMETRY", "LOGS\t", "LOGS ", "platform.", "race", "tRaCe", "trace", "{", "[", "x\ty"),
+)
+_HARMLESS = (
     *(
-        "TELEMETRY",
-        "LOGS\t",
-        "LOGS ",
-        "platform.",
-        "race",
-        "tRaCe",
-        "trace",
+        "calling https://x.example.com",
+        "GET /orders/17",
+        "dynamodb GetItem",
+        "-> 200",
+        "took 12 ms",
+        "s3",
         "LOG",
         "rro",
-        "é",
-        "\xa0",
-        "a=",
-        "b=c",
-        "=",
     ),
-    *("calling https://x.example.com", "GET /orders/17", "dynamodb GetItem", "-> 200", "took 12 ms", "s3", "x\ty"),
+    *("é", "\xa0", "b=c", "a", "-", "+", "0"),
+)
+_IDS = (
+    "JKJaXmPLvHcESHA=",
+    "JKJaXmPLvHcESHAJKJaXmP==",
+    "JKJaXmPLvHc=",
+    "xJKJaXmPLvHcESHA===",
+    "é=",
+    "c0ffee00-0000-4000",
 )
 
 
 def stream(draw: Random) -> bytes:
     """A stream with texts of every kind, after some accidents."""
     lines = logs.lambda_log(draw, draw.choice((1, 4, 12)))
-    ids = _ids(lines)
-    lines = [_retold(draw, line, ids) if draw.random() < 0.4 else line for line in lines]
-    data = logs.damaged(draw, lines)
+    ids, share = _ids(lines) or ["-"], draw.choice((0.05, 0.3, 0.6))
+    for at, line in enumerate(lines):
+        own = (_ids(lines[: at + 1]) or ids)[-1]
+        if draw.random() < share:
+            lines[at] = _retold(draw, line, own if draw.random() < 0.9 else draw.choice(ids))
+    data = logs.damaged(draw, lines) if draw.random() < 0.6 else "".join(f"{line}\n" for line in lines).encode()
     if draw.random() < 0.2:
         data = data.replace(b"\n", b"\r\n")
     if draw.random() < 0.2:
@@ -71,21 +82,35 @@ def _ids(lines: list[str]) -> list[str]:
     return [line[COLUMN + 17 : COLUMN + 53] for line in lines if line.startswith("START RequestId: ", COLUMN)]
 
 
-def _retold(draw: Random, line: str, ids: list[str]) -> str:
+def _retold(draw: Random, line: str, own: str) -> str:
     """The line with another text, or with other numbers."""
-    if line.startswith("REPORT", COLUMN):
+    words = line[COLUMN:]
+    if words.startswith("REPORT"):
         number = draw.choice(
             ("0", "1.", "3000.00", "3001.5", "0012.50", "123456789012.123456789", "1234567890123", "x")
         )
         field = draw.choice(("Duration: ", "Billed Duration: ", "Init Duration: ", "Memory Size: "))
         front, found, rest = line.partition(field)
         return front + found + number + rest[rest.find(" ") :] if found else line
-    if line[COLUMN:].startswith(("START", "END", "INIT")):
+    if words.startswith("INIT"):
+        return f"{iso(logs.START_MS + draw.randrange(-20, 60_000))} {words}"
+    if words.startswith(("START", "END", "XRAY")):
         return line + draw.choice((" ", "\t", "x", "\x0b"))
-    text = " ".join(draw.choices((*_WORDS, *ids, logs.uuid(draw), logs.extended_id(draw)), k=draw.choice((1, 2, 4))))
-    name, level, time = draw.choice(ids or ["-"]), draw.choice(_LEVELS), line[: COLUMN - 1]
-    own = f"{level}\t{time}\t{name}\t{text}" if draw.random() < 0.5 else f"{time}\t{name}\t{level}\t{text}"
-    return f"{time} {own}"
+    time, kinds = line[: COLUMN - 1], _LEVELS if draw.random() < 0.3 else _LEVELS[:3] + _LEVELS[4:8]
+    level = draw.choice(kinds)
+    own_words = f"{level}\t{time}\t{own}" if level.startswith("[") else f"{time}\t{own}\t{level}"
+    return f"{time} {own_words}\t{_text(draw, own)}"
+
+
+def _text(draw: Random, own: str) -> str:
+    """Mostly nothing of note, sometimes an id that may be asked for, or a word that tells of trouble."""
+    parts = draw.choices(_HARMLESS, k=draw.choice((1, 2, 4)))
+    if draw.random() < 0.3:
+        parts.append(draw.choice((*_IDS, logs.uuid(draw), logs.extended_id(draw), own)))
+    if draw.random() < 0.15:
+        parts.append(draw.choice(_WORDS))
+    draw.shuffle(parts)
+    return draw.choice((" ", "", "=", "\t")).join(parts)
 
 
 def asked(draw: Random, data: bytes) -> WantedInvocations:
@@ -94,15 +119,15 @@ def asked(draw: Random, data: bytes) -> WantedInvocations:
     ids = [text for text in _ids(texts) if len(text) == 36]
     idents = {id64(text) for text in ids if draw.random() < 0.1}
     idents.update(id64(text[14:49]) for text in texts if text.startswith("XRAY") and draw.random() < 0.2)
-    logged = {
-        word for text in texts for word in text.split() if ("=" in word or len(word) == 36) and draw.random() < 0.1
-    }
+    logged = {found for text in texts for found in ANY_ID.findall(text) if draw.random() < 0.1}
+    logged.update(found for found in _IDS if draw.random() < 0.2)
     windows = []
+    moments = [at for text in texts if (at := parse_time(text[: COLUMN - 1])) is not None] or [logs.START_MS]
     for _ in range(draw.choice((0, 0, 1, 5))):
-        begin = logs.START_MS + draw.choice((0, 5, 400, 60_000, 120_000)) + draw.randrange(-3000, 3000)
-        wide = draw.choice((0.0, 10.0, 5000.0, 1e6))
+        begin, end = (draw.choice(moments) + draw.choice((-1.0, 0.0, 1.0, 40.0)) for _ in range(2))
+        wide, late = draw.choice((0.0, 10.0, 5000.0, 1e6)), draw.choice((0.0, 10.0, 1e5))
         function = draw.choice((None, "orders-fn", "payments-fn"))
-        windows.append(Window(begin, begin + wide, begin, begin + 4 * wide, function, draw.random() < 0.5))
+        windows.append(Window(begin - wide, begin, end - late, end, function, draw.random() < 0.5))
     return WantedInvocations(frozenset(idents), frozenset(logged if draw.random() < 0.5 else ()), tuple(windows))
 
 
@@ -262,3 +287,70 @@ def test_ids_and_numbers_of_a_text_are_left_out() -> None:
     assert module.Stream.alike(text) == (
         b"GET /orders/10000 s3 x10 6.10s 100 aaaaaaaa-aaaa-aaaa-aaaa-aaaaaaaaaaaa aaaaaaaaaaaaa"
     )
+
+
+_OWN = "c0ffee00-0000-4000-8000-000000000001"
+_LOGGED = "c0ffee00-0000-4000-8000-000000000009"
+_TOLD_OF = frozenset((_LOGGED, "JKJaXmPLvHcESHA=", "JKJaXmPLvHc=="))
+
+
+def ordinary(text: str) -> bytes:
+    """An invocation that wrote one line."""
+    words = (
+        f"START RequestId: {_OWN} Version: 7",
+        f"[INFO]\t2026-03-01T10:00:00.250Z\t{_OWN}\t{text}",
+        f"END RequestId: {_OWN}",
+        f"REPORT RequestId: {_OWN}\tDuration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\tMax Memory Used: 7 MB",
+    )
+    return "".join(f"2026-03-01T10:00:00.250Z {line}\n" for line in words).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "entered"),
+    [
+        *(
+            (text, True)
+            for text in ("hello", "rro", "LOGS x", "é", "a" * 5000, "JKJaXmPLvHcESHAx=", "x=JKJaXmPLvHcESHA=x")
+        ),
+        *((f"so the {word} it is", False) for word in ("error", "Exception", "rejection", "exited", "Traceback")),
+        *(
+            (f"so the {word} it is", False)
+            for word in ("timed out", "INIT_REPORT", "RESTORE", "EXTENSION", "TELEMETRY")
+        ),
+        *((f"so the {word} it is", False) for word in ("LOGS\t", "platform.", "tRaCe", "race")),
+        *((text, False) for text in ("", " x", "{x", "[x", "(x", "\tx")),
+        *(
+            (text, False)
+            for text in (f"for {_LOGGED}", f"{_LOGGED}0", "JKJaXmPLvHcESHA=", "id=JKJaXmPLvHc==;", f"x {_OWN}")
+        ),
+    ],
+)
+def test_what_an_ordinary_invocation_may_say(source: Input, text: str, entered: bool) -> None:
+    """Words of trouble and ids that are asked for are left to Python, which decides."""
+    wanted, data = WantedInvocations(logged=_TOLD_OF), ordinary(text)
+    assert read(source, data, wanted, NATIVE, 0) == read(source, data, wanted, PYTHON, 0)
+    module = native()
+    assert module is not None
+    stream = module.Stream(wanted.idents, wanted.logged, 1000.0, 0.5)
+    stream.begin(COLUMN, False, bytes(8), bytes(8))
+    asks: tuple[Any, ...] = (lambda *_: None, Moments(Layout(COLUMN, timed=True)).of, lambda _: -1)
+    stream.feed(data, 1, *asks)
+    stream.finish(*asks)
+    assert (stream.take() is not None) == entered
+
+
+def test_a_message_of_several_lines_is_read_closely(source: Input) -> None:
+    """In either way, as its other lines may tell of anything."""
+    start, said, end, report = (line[COLUMN:] for line in ordinary("hello").decode().split("\n")[:4])
+    found = []
+    for way in (NATIVE, PYTHON):
+        with in_way(way):
+            payloads, crowd = Payloads(), Crowd()
+            reader = EventReader(source, payloads)
+            road = StreamRoad(WantedInvocations(), StampMoments(), None)
+            place = ("/aws/lambda/orders-fn", "s")
+            road.start(LambdaLayout(WIDTH, "orders-fn", "s"), reader, payloads, crowd, place)
+            messages = [start, f"{said}\nTraceback (most recent call last):", end, f"{report}\nmore\nXRAY TraceId: x"]
+            road.feed_events([(1, None)] * 4, stamped([logs.START_MS] * 4, messages))
+            found.append(told(road, crowd, reader, fit=road.finish()))
+    assert found[0] == found[1]

@@ -1,6 +1,8 @@
 r"""Words in application lines: a call to something outside, its return, an incoming request.
 
-These recognise how libraries and people log; no rule decides by them alone.
+These recognise how libraries and people log; no rule decides by them alone. Texts that differ only in ids and in the
+digits of numbers have to mean the same (`alike` in `native/stream.c`): no pattern asks for certain digits, but for `s3`
+and for the first digit of a status.
 
 >>> names_call("dynamodb GetItem table=orders"), names_call("dynamodb GetItem table=orders -> 200")
 (True, False)
