@@ -3,6 +3,8 @@
 from collections.abc import Callable, Container
 from typing import Any
 
+def alike_lines(text: bytes, /) -> int: ...
+
 class Execution:
     """Gathers the lines of a uniform execution log by request."""
 

@@ -23,6 +23,7 @@ from apigw_doctor.sources.documents import (
     all_system,
     unwrap,
 )
+from apigw_doctor.sources.native import alike_lines
 
 #: What decoders raise for what is not as expected.
 BAD = (ValueError, OverflowError, RecursionError)
@@ -293,7 +294,7 @@ class FlatReader:
         try:
             if not is_utf8(lines):
                 return None
-            if lines.count(b"}\n{") == count - 1:
+            if alike_lines(lines) == count:
                 # Behind a value of JSON no other one begins but at its very end: every line holds at least one object.
                 items = self._each.decode_lines(lines)
             else:
@@ -343,8 +344,13 @@ def group_of(name: str | None) -> str | None:
     return here.group if here else None
 
 
+#: So many objects of a file's head are looked at closely.
+_SAMPLES = 32
+
+
 def flat_keys(samples: list[dict[str, Any]]) -> FlatKeys | None:
     """The keys that nearly all of the samples are read by; None when there are no such keys."""
+    samples = samples[:: max(1, len(samples) // _SAMPLES)]
     votes = Counter(filter(None, map(keys_of, samples)))
     for keys, _ in votes.most_common(1):
         reader = FlatReader(keys)
