@@ -36,6 +36,8 @@ __all__ = ["Cut", "EventBlock", "Odd", "Shape", "TooLong", "recognise", "split"]
 _HEAD = 1 << 16
 #: Smaller blocks are put together before they are looked at.
 _GATHERED = 1 << 16
+#: So many events of a head are looked at closely.
+_SAMPLES = 32
 #: A share of lines that may be something else.
 _MOSTLY = 0.9
 
@@ -71,7 +73,8 @@ def recognise(head: bytes) -> Shape | None:
         return Shape("envelopes") if fitting >= _MOSTLY * len(lines) else Shape("documents")
     begin, here = document
     first = elements(text[begin:])
-    found = [decode_events(text[begin + start : begin + end], here) for start, end in first.spans]
+    spans = first.spans[:: max(1, len(first.spans) // _SAMPLES)]
+    found = [decode_events(text[begin + start : begin + end], here) for start, end in spans]
     if not found:
         return Shape("documents") if first.closing is not None else None
     return Shape("documents") if sum(block is not None for block in found) >= _MOSTLY * len(found) else None

@@ -370,8 +370,13 @@ class Documents:
     def _whole(self, found: Elements, start: int, following: int) -> None:
         """Take values that were read strictly, perhaps with the end of the array behind them."""
         self._hopeless = False
-        for first, last in found.spans:
-            self._element(start + first, start + last)
+        spans = found.spans
+        together = self._decode(self._text[start + spans[0][0] : start + spans[-1][1]]) if spans else None
+        if together is not None:
+            self._events(together)
+        else:
+            for first, last in spans:
+                self._element(start + first, start + last)
         if found.closing is None:
             self._pass(following)
             return
