@@ -294,12 +294,23 @@ class Documents:
             self._whole(found, self._at, stop)
             self._slice = max(_SMALL_SLICE, self._slice // 2)
         elif self._final and stop >= len(self._text):
-            self._closely(len(self._text), len(self._text))
+            if not self._all_but_the_last():
+                self._closely(len(self._text), len(self._text))
         elif stop - self._at > LIMIT:
             self._damaged(stop)
             self._slice = SLICE
         else:
             self._slice *= 4
+        return True
+
+    def _all_but_the_last(self) -> bool:
+        """Take the objects of a text that breaks off, up to the last one; False when something else is among them."""
+        cut = self._last_border(self._at, len(self._text)) if self._beyond <= self._at else None
+        block = self._decode(self._text[self._at : cut[0]]) if cut else None
+        if cut is None or block is None:
+            return False
+        self._events(block)
+        self._pass(cut[1])
         return True
 
     def _good_part(self, stop: int) -> None:
