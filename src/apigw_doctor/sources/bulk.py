@@ -21,7 +21,7 @@ from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.lambda_sweep import LambdaSweep
 from apigw_doctor.sources.payload import Payloads, functions_of, named_by_file
 from apigw_doctor.sources.portions import Assignment, Pieces, Portion, Shared, StretchRead, assign, read_portion
-from apigw_doctor.sources.requests import Facts
+from apigw_doctor.sources.requests import Facts, Moment
 from apigw_doctor.sources.slow import SlowLog, bring_back, bring_back_swept, near_from_ms
 from apigw_doctor.sources.survey import Road, Surveyed, is_lambda_log
 from apigw_doctor.sources.swept import Sweep
@@ -221,7 +221,7 @@ class Bulk:
         crowd, invocations = Crowd(), list[LambdaInvocation]()
         for portion in portions:
             crowd.extend(portion.crowd)
-            invocations.extend(portion.rows)
+            invocations.extend(portion.take_rows())
         if skew_ms is None and portions:
             seen = msgspec.structs.replace(so_far, invocations=invocations, crowd=crowd)
             skew_ms = Joiner(seen).skew_ms
@@ -293,14 +293,16 @@ class Bulk:
         kept = self._payloads.requests.moments()
         parts = []
         for part in (execution, access):
-            doubtful = set(kept).intersection(part.ident)
-            if doubtful:
-                part = part.chosen(
-                    ident not in doubtful or not any(same.is_of(extended, at) for same in kept[ident])
-                    for ident, extended, at in zip(part.ident, part.extended, part.arrived_at, strict=True)
-                )
-            parts.append(part)
+            doubtful = kept.keys() & set(part.ident)
+            numbers = [number for number, ident in enumerate(part.ident) if ident in doubtful] if doubtful else []
+            parts.append(part.without({number for number in numbers if _is_kept(part, number, kept)}))
         return merged(*parts)
+
+
+def _is_kept(traffic: Traffic, number: int, kept: dict[int, list[Moment]]) -> bool:
+    """The request has a row."""
+    extended, at = traffic.extended[number], traffic.arrived_at[number]
+    return any(same.is_of(extended, at) for same in kept[traffic.ident[number]])
 
 
 def each_once(rows: list[LambdaInvocation]) -> list[LambdaInvocation]:

@@ -111,6 +111,23 @@ class Portion(msgspec.Struct):
     evidence: Evidence
     crowd: Crowd
     rows: list[LambdaInvocation]
+    #: the rows as a message, which takes less room and time on its way to another process
+    packed: bytes = b""
+
+    def pack(self) -> None:
+        """Make ready for the way to another process."""
+        try:
+            self.packed, self.rows = msgspec.msgpack.encode(self.rows), []
+        except UnicodeEncodeError:
+            pass  # half a character stood in a log: the rows go as they are
+
+    def take_rows(self) -> list[LambdaInvocation]:
+        """The rows; they are handed out once."""
+        packed, self.packed = self.packed, b""
+        return _decode_rows(packed) if packed else self.rows
+
+
+_decode_rows = msgspec.msgpack.Decoder(list[LambdaInvocation]).decode
 
 
 def assign(surveyed: list[Surveyed], part_bytes: int) -> Iterator[Assignment]:
@@ -119,7 +136,10 @@ def assign(surveyed: list[Surveyed], part_bytes: int) -> Iterator[Assignment]:
     gathered: list[Stretch] = []
     weight = 0
     whole = sum(one.size if one.parts else one.text_size for one in surveyed)
-    part_bytes = min(part_bytes, max(_LEAST_PART_BYTES, whole // (_TASKS_PER_CORE * cores())))
+    tasks = _TASKS_PER_CORE * cores()
+    if all(one.road is Road.LAMBDA for one in surveyed):
+        tasks *= 2  # files of streams are never cut, and some take much longer than others
+    part_bytes = min(part_bytes, max(_LEAST_PART_BYTES, whole // tasks))
     for stretch in (part for one in surveyed for part in _parts(one, part_bytes)):
         size = stretch.size if stretch.surveyed.parts else stretch.surveyed.text_size
         if gathered and weight + size > part_bytes:
@@ -169,6 +189,7 @@ def read_portion(assignment: Assignment, shared: Shared) -> Portion:
         _join(portion.evidence, payloads.evidence)
         portion.stretches.append(read)
     portion.spool.close()
+    portion.pack()
     return portion
 
 
