@@ -58,8 +58,8 @@ def read_blocks(
             elif start or end is not None:
                 raise ValueError(f"{source.name}: only a plain file can be read in parts")
             else:
-                size = min(size, _PIECE_BYTES)
-                yield from _watched(_aligned(_large(unpacked(raw, size), size)), raw, watch)
+                pieces = unpacked(raw, min(size, _PIECE_BYTES))
+                yield from _watched(_aligned(_large(pieces, size)), raw, watch)
         except OSError as error:
             yield Cut(0, why(error))
 
