@@ -16,7 +16,7 @@ from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
 from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
 from apigw_doctor.model.watch import Watcher
-from apigw_doctor.sources.crew import run
+from apigw_doctor.sources.crew import keep_little, run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
 from apigw_doctor.sources.lambda_sweep import LambdaSweep
 from apigw_doctor.sources.payload import Payloads, functions_of, named_by_file
@@ -79,6 +79,7 @@ class Bulk:
             Disordered: when a stream's invocations that were let go turn out to follow others.
             AskedLater: when requests were let go that evidence read later speaks of.
         """
+        keep_little()
         self._watcher.phase("reading")
         self._watcher.total(sum(one.size for one in self._surveyed))
         with tempfile.TemporaryDirectory(prefix="apigw-doctor-") as folder:
@@ -208,9 +209,8 @@ class Bulk:
         """The Lambda logs, whose clock is `skew_ms` off the gateway's as far as that is known."""
         if not self._of(Road.LAMBDA):
             return Crowd(), []
-        so_far = self._payloads.so_far()
         try:
-            asked = asked_of(so_far, skew_ms or 0.0)
+            asked = asked_of(self._payloads.so_far(), skew_ms or 0.0)
             portions = [portion for _, portion in self._portions(Road.LAMBDA, folder, Wanted(), asked)]
         except Unfit as unfit:
             # Only these files go the other road: what the gateway's logs told stays as it is.
@@ -223,7 +223,7 @@ class Bulk:
             crowd.extend(portion.crowd)
             invocations.extend(portion.take_rows())
         if skew_ms is None and portions:
-            seen = msgspec.structs.replace(so_far, invocations=invocations, crowd=crowd)
+            seen = msgspec.structs.replace(self._payloads.so_far(), invocations=invocations, crowd=crowd)
             skew_ms = Joiner(seen).skew_ms
             if skew_ms is not None:
                 # Invocations were asked for at the gateway's times: those at the log's own are the right ones.

@@ -91,6 +91,30 @@ def give_back() -> None:
             trim(0)
 
 
+def keep_little() -> None:
+    """Let large pieces of memory go back to the system as soon as they are free.
+
+    glibc raises the size from which it does so whenever such a piece is freed; columns that grow and are let go would
+    then stay for ever. With much input that was an eighth of all memory, at no cost in time.
+    """
+    _large_from(_LARGE_BYTES)
+
+
+def _large_from(size: int) -> None:
+    """Pieces of memory of that size on go back to the system when they are free."""
+    option = getattr(_libc(), "mallopt", None) if forks() else None
+    if option is not None:
+        option(_MMAP_THRESHOLD, size)
+        option(_TRIM_THRESHOLD, size)
+
+
+#: Options of glibc's mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGE_BYTES = 1 << 18
+#: Workers fill blocks of this size again and again.
+_BLOCKS_BYTES = 1 << 25
+
+
 @cache
 def _libc() -> object:
     import ctypes
@@ -110,4 +134,5 @@ def _begin(shared: object) -> None:
     global _shared
     _shared = shared
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
+    _large_from(_BLOCKS_BYTES)
     gc.disable()  # what a part allocates is let go by reference counts; passes over it cost a fifth of the time
