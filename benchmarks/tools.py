@@ -66,6 +66,10 @@ def _ours(folder: Path) -> str:
     return f"exec {quoted(program(), 'diagnose', folder, '--format', 'json')}"
 
 
+def _ours_in_python(folder: Path) -> str:
+    return f"APIGW_DOCTOR_NATIVE=0 {_ours(folder)}"
+
+
 def _floor(folder: Path) -> str:
     return f"exec {quoted(floor_program(folder.parent.parent), folder)}"
 
@@ -134,6 +138,15 @@ DUCKDB = "DuckDB read_json, written by hand"
 
 TOOLS = (
     Tool(OURS, "plain", _ours, check_verdicts, exit_status=_FAILED_REQUESTS),
+    Tool(
+        "ours, without its C part",
+        "plain",
+        _ours_in_python,
+        check_verdicts,
+        largest_gb=1.0,
+        once=True,
+        exit_status=_FAILED_REQUESTS,
+    ),
     Tool(FLOOR, "plain", _floor, check_counts, "gcc"),
     Tool("rg -c, one literal", "plain", _grep("rg", "-c", "-F", _FAILED), check_failed_count, "rg"),
     Tool("rg -c, the line kinds", "plain", _grep("rg", "-c", TELLING), check_line_count, "rg"),
