@@ -50,7 +50,7 @@ enum { IDENT, EXTENDED, CLAIM, PLACE, ARRIVED, ENDED, TOOK, STATUS, MARKS, COLUM
 
 typedef struct {
     PyObject_HEAD
-    PyObject *kind_of, *plan_of, *place_of, *asks_for, *idents;
+    PyObject *kind_of, *plan_of, *place_of, *names_invocation, *asks_for, *idents;
     double slow_from;
     bool stamped;
     Py_ssize_t column, words;
@@ -515,7 +515,7 @@ static bool names_header(Span line, const char *name, Py_ssize_t length)
     return false;
 }
 
-enum { NONE, FOUND, UNSURE };
+enum { NONE, FOUND, UNSURE, FAULT };
 
 #define LAMBDA_HEADER "x-amzn-RequestId="
 #define TRACE_HEADER "X-Amzn-Trace-Id="
@@ -557,7 +557,18 @@ static int trace_in_headers(Span line, uint64_t *claim)
     return found < 0 ? UNSURE : found;
 }
 
-/* The id that ties the request to its invocation, as `ExecutionRoad._claim` finds it; 0 for none. */
+/* What Python says to a line: UNSURE for yes, NONE for no, FAULT with an exception. */
+static int asks(PyObject *question, Span line)
+{
+    PyObject *text = span_bytes(line);
+    PyObject *answer = text ? PyObject_CallOneArg(question, text) : NULL;
+    Py_XDECREF(text);
+    int yes = answer ? PyObject_IsTrue(answer) : -1;
+    Py_XDECREF(answer);
+    return yes < 0 ? FAULT : yes ? UNSURE : NONE;
+}
+
+/* The id that ties the request to its invocation, as `Ordinary._claim` finds it; 0 for none. */
 static int claim_of(const Execution *self, const Plan *plan, const Span *lines, uint64_t *claim)
 {
     int found = NONE;
@@ -566,8 +577,9 @@ static int claim_of(const Execution *self, const Plan *plan, const Span *lines, 
         return found;
     if (plan->response_body >= 0) {
         Span body = lines[plan->response_body];
-        if (FIND(body, "Lambda request id: ") || FIND(body, "Task timed out") || FIND(body, "RequestId: "))
-            return UNSURE;
+        bool speaks = FIND(body, "Lambda request id: ") || FIND(body, "Task timed out") || FIND(body, "RequestId: ");
+        if (speaks && (found = asks(self->names_invocation, body)) != NONE)
+            return found;
     }
     if (plan->lambda_id >= 0) {
         Py_ssize_t from = self->words + (Py_ssize_t)sizeof("AWS Integration Endpoint RequestId") - 1;
@@ -696,8 +708,9 @@ static int enter(Execution *self, Span id, const Plan *plan, const char *course,
     Span extended = span_stripped(
         span_from(lines[plan->extended], words + (Py_ssize_t)sizeof("Extended Request Id: ") - 1));
     uint64_t claim;
-    if (!span_is_ascii(extended) || claim_of(self, plan, lines, &claim) == UNSURE)
-        return 0;
+    int claimed = span_is_ascii(extended) ? claim_of(self, plan, lines, &claim) : UNSURE;
+    if (claimed == UNSURE || claimed == FAULT)
+        return claimed == FAULT ? -1 : 0;
     double arrived_at, ended_at, received_at;
     /* The line with the extended id is the first that a gateway writes. */
     Span first = plan->extended == 0 ? lines[0] : first_in_order(lines, count);
@@ -1000,13 +1013,15 @@ failed:
 
 static PyObject *execution_new(PyTypeObject *type, PyObject *args, PyObject *named)
 {
-    static char *names[] = {"column", "words", "stamped", "slow_from_ms", "moment_of", "kind_of", "plan_of", "place_of", "idents", "asks_for", NULL};
+    static char *keywords[] = {"column", "words", "stamped", "slow_from_ms",
+                               "moment_of", "kind_of", "plan_of", "place_of",
+                               "names_invocation", "idents", "asks_for", NULL};
     Py_ssize_t column, words;
     int stamped;
     double slow_from;
-    PyObject *moment_of, *kinds, *plans, *places, *idents, *asks_for;
-    if (!PyArg_ParseTupleAndKeywords(args, named, "nnpdOOOOO!O", names, &column, &words, &stamped, &slow_from, &moment_of,
-                                     &kinds, &plans, &places, &PyFrozenSet_Type, &idents, &asks_for))
+    PyObject *moment_of, *kinds, *plans, *places, *names, *idents, *asks_for;
+    if (!PyArg_ParseTupleAndKeywords(args, named, "nnpdOOOOOO!O", keywords, &column, &words, &stamped, &slow_from, &moment_of,
+                                     &kinds, &plans, &places, &names, &PyFrozenSet_Type, &idents, &asks_for))
         return NULL;
     if (words != column + UUID_CHARS + BRACKETS || column < (stamped ? STAMP_DIGITS : FRACTION + 3)) {
         PyErr_SetString(PyExc_ValueError, "no layout with times");
@@ -1017,6 +1032,7 @@ static PyObject *execution_new(PyTypeObject *type, PyObject *args, PyObject *nam
         return NULL;
     self->column = column, self->words = words, self->stamped = stamped, self->slow_from = slow_from;
     self->kind_of = Py_NewRef(kinds), self->plan_of = Py_NewRef(plans), self->place_of = Py_NewRef(places);
+    self->names_invocation = Py_NewRef(names);
     self->idents = Py_NewRef(idents), self->asks_for = Py_NewRef(asks_for);
     self->latest = self->last_event = -1;
     if (!stamped && moments_begin(&self->moments, moment_of, column) < 0) {
@@ -1032,6 +1048,7 @@ static int execution_traverse(Execution *self, visitproc visit, void *arg)
     Py_VISIT(self->kind_of);
     Py_VISIT(self->plan_of);
     Py_VISIT(self->place_of);
+    Py_VISIT(self->names_invocation);
     Py_VISIT(self->asks_for);
     Py_VISIT(self->idents);
     Py_VISIT(self->moments.of);
@@ -1045,6 +1062,7 @@ static int execution_clear(Execution *self)
     Py_CLEAR(self->kind_of);
     Py_CLEAR(self->plan_of);
     Py_CLEAR(self->place_of);
+    Py_CLEAR(self->names_invocation);
     Py_CLEAR(self->asks_for);
     Py_CLEAR(self->idents);
     Py_CLEAR(self->moments.of);

@@ -8,6 +8,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from statistics import median
 
 import msgspec
@@ -45,6 +46,7 @@ class Joiner:
     """Joins the requests of one evidence to its invocations, one to one."""
 
     def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
         self._invocations = evidence.invocations
         self._requests = evidence.requests
         self._by_id = {row.request_id.lower(): row for row in evidence.invocations}
@@ -57,9 +59,7 @@ class Joiner:
             (row for row in evidence.invocations if row.begun_at is not None), key=lambda row: row.begun_at or 0.0
         )
         self._begins = [row.begun_at or 0.0 for row in self._by_begin]
-        self._spans = _spans(evidence)
         self._one_function = len((invoked | called) - {None}) <= 1 and len(invoked) <= 1
-        self._claimed = _claimed(evidence)
         self._taken: dict[str, str] = {}
         self.by_id: dict[str, Joined] = {}
         for request in evidence.requests:
@@ -70,6 +70,14 @@ class Joiner:
                     self._taken[joined.invocation.request_id] = request.key
         self._unseen_offsets = _offsets(evidence)
         self.skew_ms = self._skew()
+
+    @cached_property
+    def _spans(self) -> dict[str | None, tuple[float, float]]:
+        return _spans(self._evidence)
+
+    @cached_property
+    def _claimed(self) -> set[str]:
+        return _claimed(self._evidence)
 
     def _join_by_id(self, request: GatewayRequest) -> Joined | None:
         """The join by any id; `Joined` without an invocation when ids point to several."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Container
 from typing import Any
 
+INTERFACE: int
+
 def alike_lines(text: bytes, /) -> int: ...
 
 class Execution:
@@ -18,6 +20,7 @@ class Execution:
         kind_of: Callable[[bytes], int],
         plan_of: Callable[[bytes], tuple[int, ...] | None],
         place_of: Callable[[bytes, tuple[bytes, ...]], int | None],
+        names_invocation: Callable[[bytes], bool],
         idents: frozenset[int],
         asks_for: Callable[[int, float | None], bool] | None,
     ) -> Execution: ...

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from apigw_doctor.attribution.effective_limit import EffectiveLimits
 from apigw_doctor.attribution.joins import Joiner
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
@@ -97,9 +98,10 @@ class Bulk:
         for log in self._in_order(access, execution):
             payloads.requests.adopt(log.facts)
         payloads.requests.release_rest(others, asked.asks_for, slow_from_ms)
-        bring_back(access, payloads, slow_from_ms)
-        bring_back(execution, payloads, slow_from_ms)
-        others = bring_back_swept(sweep, others, payloads, slow_from_ms)
+        limits = EffectiveLimits(payloads.so_far())
+        bring_back(access, payloads, limits, slow_from_ms)
+        bring_back(execution, payloads, limits, slow_from_ms)
+        others = bring_back_swept(sweep, others, payloads, limits, slow_from_ms)
         for traffic, more in zip((execution.traffic, access.traffic), others.split(EXECUTION), strict=True):
             traffic.extend(more)
         payloads.requests.drop_fragments(execution.traffic)

@@ -10,11 +10,11 @@ from apigw_doctor.model.errors import NothingReadable
 from apigw_doctor.model.watch import Silent, Watcher
 from apigw_doctor.sources.bulk import AskedLater, Bulk, Unfit
 from apigw_doctor.sources.file_reader import FileReader
-from apigw_doctor.sources.heads import forget
+from apigw_doctor.sources.heads import forget, head
 from apigw_doctor.sources.lambda_sweep import Disordered
 from apigw_doctor.sources.payload import Payloads
 from apigw_doctor.sources.portions import Pieces
-from apigw_doctor.sources.reading import Input, find_inputs, head_text
+from apigw_doctor.sources.reading import Input, find_inputs
 from apigw_doctor.sources.requests import Facts
 from apigw_doctor.sources.slow import TooShort
 from apigw_doctor.sources.survey import Surveyed, survey
@@ -164,4 +164,4 @@ def _nothing(inputs: list[Input], problems: list[str], unread: list[Unread]) -> 
 
 def _configuration_first(inputs: list[Input]) -> list[Input]:
     """Stage documents first: they hold the format that the access logs are written in."""
-    return sorted(inputs, key=lambda source: "ccessLogSettings" not in head_text(source) if len(inputs) > 1 else False)
+    return sorted(inputs, key=lambda source: b"ccessLogSettings" not in head(source) if len(inputs) > 1 else False)

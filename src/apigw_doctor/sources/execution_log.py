@@ -344,6 +344,11 @@ def _response_body(facts: Facts, rest: str, at: float | None) -> bool:
     return '"errorMessage"' in rest or '"Reason"' in rest or "Task timed out" in rest
 
 
+def id_in_body(words: str) -> str | None:
+    """The invocation's id in the words that give the endpoint's answer."""
+    return lambda_id_in(words[len(_RESPONSE_BODY) :][:_BODY_CHARS])
+
+
 _LAMBDA_ID = re.compile(
     rf"Lambda request id: ({UUID_PATTERN})|({UUID_PATTERN}) Task timed out|RequestId: ({UUID_PATTERN}) Error"
 )

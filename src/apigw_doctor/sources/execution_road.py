@@ -198,6 +198,7 @@ class ExecutionRoad:
             kind_of=self._shapes.kind_of,
             plan_of=self._shapes.places_told,
             place_of=self._ordinary.place_told,
+            names_invocation=self._ordinary.names_invocation,
             idents=wanted.idents,
             asks_for=wanted.asks_for if wanted.windows else None,
         )

@@ -3,6 +3,9 @@
 import os
 from types import ModuleType
 
+#: What is asked of the module, as native/module.c says it too: a source tree may hold one that is older.
+_INTERFACE = 1
+
 
 def alike_lines(text: bytes) -> int:
     """How many lines there are; -1 when one does not begin with `{` or not end with `}`."""
@@ -16,11 +19,11 @@ def alike_lines(text: bytes) -> int:
 
 
 def native() -> ModuleType | None:
-    """The compiled module; None where it was not built, or is not wanted."""
+    """The compiled module; None where it was not built, was built from other sources, or is not wanted."""
     if os.environ.get("APIGW_DOCTOR_NATIVE") == "0":
         return None
     try:
         from apigw_doctor.sources import _native
     except ImportError:
         return None
-    return _native
+    return _native if getattr(_native, "INTERFACE", None) == _INTERFACE else None

@@ -10,6 +10,7 @@ from zlib import crc32
 from apigw_doctor.evidence.traffic import EXECUTION, INFO, LATENCY, TRACE, RequestPlace, Traffic, half_id, id64
 from apigw_doctor.model.ids import UUID_PATTERN, function_from_uri, trace_root
 from apigw_doctor.model.terms import ApiType
+from apigw_doctor.sources.execution_log import id_in_body
 from apigw_doctor.sources.execution_shapes import Plan, Shapes
 from apigw_doctor.sources.file_reader import decoded
 from apigw_doctor.sources.layout import Layout, Moments
@@ -176,7 +177,9 @@ class Ordinary:
                 return id64(match[1].lower())
         if plan.response_body >= 0:
             body = lines[plan.response_body]
-            if b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body:
+            if (b"Lambda request id: " in body or b"Task timed out" in body or b"RequestId: " in body) and (
+                self.names_invocation(body)
+            ):
                 return None
         if plan.lambda_id >= 0 and (match := _UUID.search(lines[plan.lambda_id], self._words + _LAMBDA)):
             return id64(match[0].lower())
@@ -186,6 +189,10 @@ class Ordinary:
         if root is None:
             root = next(filter(None, (self._header_root(lines[position]) for position in plan.headers)), None)
         return id64(root) if root is not None else 0
+
+    def names_invocation(self, body: bytes) -> bool:
+        """The endpoint's answer names an invocation, as the words of a failure do."""
+        return id_in_body(decoded(body[self._words :])) is not None
 
     def _root(self, words: bytes) -> str | None:
         return trace_root(words.decode("utf-8", "replace"))

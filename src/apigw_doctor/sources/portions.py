@@ -1,6 +1,7 @@
 """One part of the input read on a fast road, in whatever process: what to read, and what was read."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -116,10 +117,8 @@ class Portion(msgspec.Struct):
 
     def pack(self) -> None:
         """Make ready for the way to another process."""
-        try:
+        with suppress(UnicodeEncodeError):  # half a character stood in a log: the rows go as they are
             self.packed, self.rows = msgspec.msgpack.encode(self.rows), []
-        except UnicodeEncodeError:
-            pass  # half a character stood in a log: the rows go as they are
 
     def take_rows(self) -> list[LambdaInvocation]:
         """The rows; they are handed out once."""

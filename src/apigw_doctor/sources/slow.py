@@ -80,15 +80,15 @@ class TooShort(Exception):  # noqa: N818 - a state of the evidence
         self.slow_from_ms = slow_from_ms
 
 
-def bring_back(log: SlowLog, payloads: Payloads, slow_from_ms: float) -> None:
-    """Give rows to the slow requests that came near the limits which the rows show.
+def bring_back(log: SlowLog, payloads: Payloads, limits: EffectiveLimits, slow_from_ms: float) -> None:
+    """Give rows to the slow requests that came near their limits; they were answered, and so show no limit themselves.
 
     Raises:
         TooShort: when requests near a limit are in the traffic and were not kept.
     """
     if not len(log.traffic):
         return
-    limits, gave_up_ms = EffectiveLimits(payloads.so_far()), gave_up_after_ms(payloads.given())
+    gave_up_ms = gave_up_after_ms(payloads.given())
     near = [near_bounds(limits, place, gave_up_ms) for place in log.traffic.places]
     shortest = min((low for low, _ in near), default=slow_from_ms)
     if shortest < slow_from_ms and _any_between(log.traffic, near, slow_from_ms):
@@ -112,7 +112,9 @@ def _near_of(waiting: _Waiting, traffic: Traffic, near: list[tuple[float, float]
     ]
 
 
-def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, slow_from_ms: float) -> Traffic:
+def bring_back_swept(
+    sweep: Sweep | None, traffic: Traffic, payloads: Payloads, limits: EffectiveLimits, slow_from_ms: float
+) -> Traffic:
     """Give rows to the slow requests of files read line by line; the traffic without them.
 
     Raises:
@@ -120,7 +122,7 @@ def bring_back_swept(sweep: Sweep | None, traffic: Traffic, payloads: Payloads, 
     """
     if not len(traffic):
         return traffic
-    limits, gave_up_ms = EffectiveLimits(payloads.so_far()), gave_up_after_ms(payloads.given())
+    gave_up_ms = gave_up_after_ms(payloads.given())
     near = [near_bounds(limits, place, gave_up_ms) for place in traffic.places]
     if _any_between(traffic, near, slow_from_ms):
         raise TooShort(min(low for low, _ in near))
