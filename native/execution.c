@@ -22,6 +22,7 @@ typedef struct {
     Span span;
     int32_t next; /* the next line of the same request, -1 after the last */
     uint8_t kind;
+    bool owned; /* it is among the lines of a request */
 } Line;
 
 typedef struct {
@@ -153,6 +154,7 @@ static void append_line(Execution *self, int32_t number, int32_t line)
 {
     Request *request = &self->requests[number];
     self->lines[line].next = -1;
+    self->lines[line].owned = true;
     if (request->last >= 0)
         self->lines[request->last].next = line;
     else
@@ -232,7 +234,7 @@ static int gather_line(Execution *self, Span span, PyObject *odd)
     if (self->line_count == self->line_room && grow((void **)&self->lines, &self->line_room, sizeof(Line)) < 0)
         return -1;
     int32_t at = self->line_count++;
-    self->lines[at] = (Line){span, -1, OTHER};
+    self->lines[at] = (Line){span, -1, OTHER, false};
     int32_t request = request_of(self, span);
     if (request == -2)
         return -1;
@@ -414,6 +416,7 @@ static void insert_line(Execution *self, Request *request, int32_t line)
     while (*link >= 0 && *link < line)
         link = &self->lines[*link].next;
     self->lines[line].next = *link;
+    self->lines[line].owned = true;
     if (*link < 0)
         request->last = line;
     *link = line;
@@ -430,6 +433,10 @@ static PyObject *execution_join(Execution *self, PyObject *args)
         return NULL;
     if (line < 0 || line >= self->line_count || !self->joined) {
         PyErr_SetString(PyExc_IndexError, "no such line in the block");
+        return NULL;
+    }
+    if (self->lines[line].owned) {
+        PyErr_SetString(PyExc_ValueError, "the line has its request");
         return NULL;
     }
     uint64_t hash = hash_of(id.start, id.length);

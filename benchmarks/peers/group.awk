@@ -15,5 +15,5 @@ END {
         requests++; sum += status[id]; waited += latency[id]
         if (status[id] >= 500) failed++
     }
-    printf "{\"requests\": %d, \"failed\": %d, \"status_sum\": %d, \"integration_ms_sum\": %d}\n", requests, failed, sum, waited
+    printf "{\"requests\": %d, \"failed\": %d, \"status_sum\": %d, \"integration_ms_sum\": %.0f}\n", requests, failed, sum, waited
 }

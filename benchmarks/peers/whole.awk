@@ -53,7 +53,7 @@ END {
         if (status[id] >= 500) { failed++; causes[cause_of(id)]++; known += id in refused }
         if (latency[id] != "") print route[id] int(ms(first[id]) / 300000), latency[id]
     }
-    printf "~{\"requests\": %d, \"failed\": %d, \"status_sum\": %d, \"integration_ms_sum\": %d, \"invocations\": %d,", requests, failed, sum, waited, invocations
+    printf "~{\"requests\": %d, \"failed\": %d, \"status_sum\": %d, \"integration_ms_sum\": %.0f, \"invocations\": %d,", requests, failed, sum, waited, invocations
     printf " \"access_failed\": %d, \"causes\": {", known
     for (cause in causes) { printf "%s\"%s\": %d", comma, cause, causes[cause]; comma = ", " }
     print "}"

@@ -191,6 +191,7 @@ def test_containers_of_execution_events_take_the_fast_road(container: Callable[.
         assert surveyed(tmp_path / "events.json", data).road is Road.EXECUTION
 
 
+@BOTH_WAYS
 @given(st.integers(0, 1 << 32))
 @MANY
 def test_execution_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
@@ -202,6 +203,7 @@ def test_execution_events_give_the_rows_of_the_tolerant_reader(seed: int) -> Non
     assert differing(draw.choice(CONTAINERS)(draw, events), "events.json", draw, calm=calm) == []
 
 
+@BOTH_WAYS
 @given(st.integers(0, 1 << 32))
 @MANY
 def test_files_read_in_parts_tell_the_same_of_every_request(seed: int) -> None:
@@ -260,6 +262,7 @@ def access_events(draw: Random, records: int) -> list[Event]:
     return found
 
 
+@BOTH_WAYS
 @given(st.integers(0, 1 << 32))
 @MANY
 def test_access_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:

@@ -52,6 +52,7 @@ def found(data: bytes, name: str, pieces: Pieces = WHOLE, *, clean: bytes | None
         return differences(tolerant(Path(folder)), fast(Path(folder), pieces, layout), alike)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_damaged_execution_logs(seed: int) -> None:
@@ -62,6 +63,7 @@ def test_damaged_execution_logs(seed: int) -> None:
     assert not found(logs.damaged(draw, lines), draw.choice(NAMES), clean=clean)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_execution_logs_in_parts(seed: int) -> None:
@@ -72,6 +74,7 @@ def test_execution_logs_in_parts(seed: int) -> None:
     assert not found("".join(f"{line}\n" for line in lines).encode(), draw.choice(NAMES), pieces)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_requests_that_share_a_plain_id(seed: int) -> None:
@@ -81,6 +84,7 @@ def test_requests_that_share_a_plain_id(seed: int) -> None:
     assert not found("".join(f"{line}\n" for line in lines).encode(), draw.choice(NAMES))
 
 
+@BOTH_WAYS
 @pytest.mark.parametrize("front", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", [b"\n", b"\r\n"])
 def test_files_of_windows_take_the_fast_road_too(front: bytes, end: bytes, tmp_path: Path) -> None:
@@ -91,6 +95,7 @@ def test_files_of_windows_take_the_fast_road_too(front: bytes, end: bytes, tmp_p
     assert not found(data, "execution.log")
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_damaged_access_logs(seed: int) -> None:
@@ -104,6 +109,7 @@ def test_damaged_access_logs(seed: int) -> None:
     assert not found(data, "access.log", clean=clean)
 
 
+@BOTH_WAYS
 @given(SEEDS)
 @MANY
 def test_access_logs_in_parts(seed: int) -> None:
@@ -161,6 +167,7 @@ def test_large_files_read_line_by_line_keep_few_rows(tmp_path: Path) -> None:
     assert len(evidence.requests) < len(failed) + 15
 
 
+@BOTH_WAYS
 def test_evidence_that_comes_later_has_its_requests_kept(tmp_path: Path) -> None:
     """A client's words at the end of a large paste speak of a request that was let go."""
     lines = logs.execution_log(Random(4), 30, 0.0, in_order=True)
