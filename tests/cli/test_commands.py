@@ -215,3 +215,14 @@ def test_an_id_that_a_caller_chose_cannot_run_in_the_shell_of_who_pastes(tmp_pat
     log.write_text(json.dumps(row | {"errorResponseType": "INTEGRATION_TIMEOUT"}), encoding="utf-8")
     shown = call("diagnose", str(log)).stdout
     assert "apigw-doctor why '$(id)' " in shown
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_one_sentence() -> None:
+    """Be it that of the report or that of temporary files."""
+    command = [sys.executable, "-m", "apigw_doctor", "explain", "cold-start"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("apigw-doctor: the disk is full")
+    assert "Traceback" not in done.stderr

@@ -3,6 +3,7 @@
 import gzip
 import os
 import signal
+import time
 from pathlib import Path
 from random import Random
 
@@ -180,3 +181,18 @@ def test_long_runs_of_odd_lines_take_time_in_proportion(monkeypatch: pytest.Monk
 
 def surveys_of(lines: list[str], path: Path) -> Surveyed:
     return survey(find_inputs((str(written(path, lines)),))[0])
+
+
+def _waits(task: int, shared: object) -> bytes:
+    if task:
+        time.sleep(0.2)
+    return bytes(5_000_000)
+
+
+def test_a_run_that_is_given_up_ends_while_results_are_on_the_way() -> None:
+    """A worker that is told to stop never leaves half a result, which would be waited for without end."""
+    for _ in range(5):
+        results = run(_waits, range(12), None, 2)
+        next(results)
+        with pytest.raises(ZeroDivisionError):
+            results.throw(ZeroDivisionError())  # type: ignore[attr-defined]

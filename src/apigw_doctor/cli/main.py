@@ -3,6 +3,7 @@
 Commands live in modules of their own and are imported when they are called, so that `--help` stays quick.
 """
 
+import errno
 import importlib
 import sys
 from typing import Any
@@ -75,6 +76,20 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _fail(f"the disk is full: {error}", f"temporary files go to {_temporary()}; TMPDIR names another", 2)
+
+
+def _temporary() -> str:
+    import tempfile
+
+    return tempfile.gettempdir()
+
+
+#: The disk, or what a user may take of it, is full.
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def _fail(message: str, hint: str, status: int) -> Any:  # noqa: ANN401 - never returns

@@ -127,12 +127,34 @@ class _Work:
         self._work = work
 
     def __call__(self, task: object) -> Any:  # noqa: ANN401 - whatever the work gives
-        return self._work(task, _shared)
+        global _working
+        try:
+            _working = True
+            return self._work(task, _shared)
+        except _Stopped:
+            return None  # nobody waits for it
+        finally:
+            _working = False
+
+
+class _Stopped(BaseException):
+    """Nobody wants the result any more."""
+
+
+#: A task is being done, so that it can be left: nothing of its result is on the way yet.
+_working = False
+
+
+def _stop(signal_number: int, frame: object) -> None:
+    """End the task at hand. A worker that died while its result is on the way would let the reader wait for ever."""
+    if _working:
+        raise _Stopped
 
 
 def _begin(shared: object) -> None:
     global _shared
     _shared = shared
+    signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent tells when to stop
     _large_from(_BLOCKS_BYTES)
     gc.disable()  # what a part allocates is let go by reference counts; passes over it cost a fifth of the time
