@@ -49,7 +49,10 @@ int trace_ident(Span text, uint64_t *ident)
         *ident = id64_of(text.start + at, ROOT_CHARS, true);
         return 1;
     }
-    /* 32 hexadecimal digits alone are a root too */
+    /* 32 hexadecimal digits alone are a root too, with whatever Python's text calls blank around them */
+    for (Py_ssize_t at = 0; at < text.length; at++)
+        if (text.start[at] >= 0x1c && text.start[at] <= 0x1f)
+            return -1;
     return span_stripped(text).length == 32 || !span_is_ascii(text) ? -1 : 0;
 }
 

@@ -8,6 +8,7 @@
 #define BRACKETS 3 /* "(", ")" and the blank behind an id */
 #define KIND_WIDTH 19
 #define MOST_KINDS 5000
+#define LONGEST_START 64
 #define MOST_PLANS 5000
 #define MOST_PLACES 20000
 #define LONGEST_COURSE 200
@@ -41,6 +42,13 @@ typedef struct {
     int headers[MOST_HEADERS];
 } Plan;
 
+/* A kind, and what the words of a line have to begin with to be of it. */
+typedef struct {
+    uint8_t kind;
+    uint8_t length;
+    char start[LONGEST_START];
+} Kind;
+
 /* What tells where lines stood: the stretch of the assignment, and the number of the block's first line. */
 typedef struct {
     unsigned int stretch;
@@ -57,6 +65,9 @@ typedef struct {
     Py_ssize_t column, words;
     Moments moments;
     Table kinds, plans, places;
+    Kind *kind_list;
+    int kind_count;
+    bool busy; /* Python was asked something: it must not change the block meanwhile */
     Plan *plan_list;
     int plan_count;
     /* the block at hand */
@@ -182,23 +193,50 @@ static int32_t request_of(Execution *self, Span line)
     return known < 0 ? -2 : known;
 }
 
+/* Remembers what Python said of words that begin so: the kind, and what makes it so (None: nothing to remember). */
+static int keep_kind(Execution *self, Span key, bool is_new, PyObject *found)
+{
+    int kind;
+    const char *start;
+    Py_ssize_t length;
+    if (!PyTuple_Check(found) || !PyArg_ParseTuple(found, "iz#", &kind, &start, &length)) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_TypeError, "a kind, and how its words begin");
+        return -1;
+    }
+    if (kind < 0 || kind > UINT8_MAX) {
+        PyErr_SetString(PyExc_ValueError, "no kind of a line");
+        return -1;
+    }
+    if (!start || !is_new || length > LONGEST_START)
+        return kind;
+    if (!self->kind_list && !(self->kind_list = malloc(MOST_KINDS * sizeof(Kind)))) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (self->kind_count == MOST_KINDS) {
+        table_clear(&self->kinds);
+        self->kind_count = 0;
+    }
+    Kind *kept = &self->kind_list[self->kind_count];
+    kept->kind = (uint8_t)kind, kept->length = (uint8_t)length;
+    memcpy(kept->start, start, (size_t)length);
+    return table_set(&self->kinds, key.start, key.length, self->kind_count++) < 0 ? -1 : kind;
+}
+
 /* The kind of a line by its first words; -1 with an exception. */
 static int kind_of(Execution *self, Span words)
 {
     Py_ssize_t width = words.length < KIND_WIDTH ? words.length : KIND_WIDTH;
     int64_t known = table_get(&self->kinds, words.start, width);
-    if (known != ABSENT)
-        return (int)known;
+    if (known != ABSENT && span_begins(words, self->kind_list[known].start, self->kind_list[known].length))
+        return self->kind_list[known].kind;
     PyObject *text = span_bytes(words);
     PyObject *found = text ? PyObject_CallOneArg(self->kind_of, text) : NULL;
     Py_XDECREF(text);
-    long kind = found ? PyLong_AsLong(found) : -1;
+    int kind = found ? keep_kind(self, (Span){words.start, width}, known == ABSENT, found) : -1;
     Py_XDECREF(found);
-    if (kind < 0 || kind > UINT8_MAX)
-        return -1;
-    if (self->kinds.used > MOST_KINDS)
-        table_clear(&self->kinds);
-    return table_set(&self->kinds, words.start, width, kind) < 0 ? -1 : (int)kind;
+    return kind;
 }
 
 static bool all_blank(Span line)
@@ -280,14 +318,29 @@ static int gather_list(Execution *self, PyObject *list, PyObject *odd)
     return 0;
 }
 
+/* With an exception when Python, being asked something, asks back. */
+static bool is_busy(const Execution *self)
+{
+    if (self->busy)
+        PyErr_SetString(PyExc_RuntimeError, "the gatherer is at work");
+    return self->busy;
+}
+
 /* What was gathered, or NULL with an exception; `owner` holds the bytes of the lines and is taken over. */
 static PyObject *gathered(Execution *self, PyObject *owner, int (*gather)(Execution *, PyObject *, PyObject *))
 {
+    if (is_busy(self)) {
+        Py_DECREF(owner);
+        return NULL;
+    }
     forget(self);
     self->owner = owner;
     self->joined = PyList_New(0);
     PyObject *odd = PyList_New(0);
-    if (!self->joined || !odd || gather(self, owner, odd) < 0 || end_run(self, odd) < 0) {
+    self->busy = true;
+    bool done = self->joined && odd && gather(self, owner, odd) == 0 && end_run(self, odd) == 0;
+    self->busy = false;
+    if (!done) {
         Py_XDECREF(odd);
         forget(self);
         return NULL;
@@ -429,7 +482,7 @@ static PyObject *execution_join(Execution *self, PyObject *args)
     PyObject *key;
     int line;
     Span id;
-    if (!PyArg_ParseTuple(args, "Si", &key, &line) || id_in(key, &id) < 0)
+    if (!PyArg_ParseTuple(args, "Si", &key, &line) || id_in(key, &id) < 0 || is_busy(self))
         return NULL;
     if (line < 0 || line >= self->line_count || !self->joined) {
         PyErr_SetString(PyExc_IndexError, "no such line in the block");
@@ -719,8 +772,7 @@ static int enter(Execution *self, Span id, const Plan *plan, const char *course,
     if (claimed == UNSURE || claimed == FAULT)
         return claimed == FAULT ? -1 : 0;
     double arrived_at, ended_at, received_at;
-    /* The line with the extended id is the first that a gateway writes. */
-    Span first = plan->extended == 0 ? lines[0] : first_in_order(lines, count);
+    Span first = first_in_order(lines, count);
     if (read_moment(self, first, &arrived_at) < 0 || read_moment(self, lines[plan->completed], &ended_at) < 0
         || read_moment(self, lines[plan->received], &received_at) < 0)
         return -1;
@@ -993,8 +1045,9 @@ static PyObject *execution_settle(Execution *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "O!O", &PyTuple_Type, &apart, &told))
         return NULL;
     bool is_packed = told != Py_None;
-    if (is_packed && !PyArg_ParseTuple(told, "IK", &origin.stretch, &origin.number))
+    if ((is_packed && !PyArg_ParseTuple(told, "IK", &origin.stretch, &origin.number)) || is_busy(self))
         return NULL;
+    self->busy = true;
     others = PyList_New(0), slow = PyList_New(0);
     if (!others || !slow)
         goto failed;
@@ -1008,9 +1061,11 @@ static PyObject *execution_settle(Execution *self, PyObject *args)
     columns = slow ? taken_columns(self) : NULL;
     if (!columns)
         goto failed;
+    self->busy = false;
     forget(self);
     return Py_BuildValue("(NNN)", columns, slow, others);
 failed:
+    self->busy = false;
     Py_XDECREF(others);
     Py_XDECREF(slow);
     return NULL;
@@ -1093,6 +1148,7 @@ static void execution_dealloc(Execution *self)
     column_clear(&self->slow_lengths);
     column_clear(&self->slow_packed);
     free(self->plan_list);
+    free(self->kind_list);
     free(self->lines);
     free(self->requests);
     free(self->slots);

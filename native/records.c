@@ -55,6 +55,7 @@ enum { SLOW_ENTRY, SLOW_NUMBER, SLOW_LENGTH, SLOW_LINES, SLOW_COLUMNS };
 
 typedef struct {
     PyObject_HEAD
+    bool busy; /* Python was asked something: it must not read another record meanwhile */
     PyObject *keys; /* owns the bytes of the fields' keys */
     Field *fields;
     Py_ssize_t count;
@@ -726,6 +727,29 @@ static PyObject *records_texts(Records *self, PyObject *args)
     return PyLong_FromSsize_t(index);
 }
 
+/* One reading at a time: it goes on with what it found when Python has answered. */
+static PyObject *alone(Records *self, PyObject *args, PyObject *(*work)(Records *, PyObject *))
+{
+    if (self->busy) {
+        PyErr_SetString(PyExc_RuntimeError, "a record is being read");
+        return NULL;
+    }
+    self->busy = true;
+    PyObject *result = work(self, args);
+    self->busy = false;
+    return result;
+}
+
+static PyObject *records_lines_alone(Records *self, PyObject *args)
+{
+    return alone(self, args, records_lines);
+}
+
+static PyObject *records_texts_alone(Records *self, PyObject *args)
+{
+    return alone(self, args, records_texts);
+}
+
 static PyObject *take_all(Column *columns, Py_ssize_t count)
 {
     PyObject *taken = PyTuple_New(count);
@@ -818,8 +842,8 @@ static void records_dealloc(Records *self)
 }
 
 static PyMethodDef methods[] = {
-    {"lines", (PyCFunction)(void *)records_lines, METH_VARARGS, lines_doc},
-    {"texts", (PyCFunction)(void *)records_texts, METH_VARARGS, texts_doc},
+    {"lines", (PyCFunction)(void *)records_lines_alone, METH_VARARGS, lines_doc},
+    {"texts", (PyCFunction)(void *)records_texts_alone, METH_VARARGS, texts_doc},
     {"take", (PyCFunction)(void *)records_take, METH_NOARGS, take_doc},
     {"take_slow", (PyCFunction)(void *)records_take_slow, METH_NOARGS, take_slow_doc},
     {NULL, NULL, 0, NULL},

@@ -49,7 +49,7 @@ def gatherer(**changed: Any) -> Any:
         "stamped": False,
         "slow_from_ms": 2000.0,
         "moment_of": Moments(LAYOUT).of,
-        "kind_of": shapes.kind_of,
+        "kind_of": shapes.learn,
         "plan_of": shapes.places_told,
         "place_of": lambda course, lines: 7,
         "names_invocation": lambda body: False,
@@ -232,3 +232,48 @@ def test_misuse_raises(misuse: Callable[[Any], object], error: type[Exception]) 
     """It reads nothing that is not there."""
     with pytest.raises(error):
         misuse(gatherer())
+
+
+def test_a_line_that_was_cut_spoils_no_other() -> None:
+    """Kinds are looked up by first words, which a damaged line may share with a sound one; in either order."""
+    for damaged in ("Method completed wi", "Method completed withAstatus: 200", "Endpoint response headerS: {{}}"):
+        for before in (True, False):
+            found = gatherer()
+            odd = lines(TWO, course=(damaged,))
+            found.gather(block(odd, lines(ONE)) if before else block(lines(ONE), odd))
+            columns, _, others = found.settle(({}, {}, set()), None)
+            assert ([row[0] for row in entries(columns)], len(others)) == ([id64(ONE)], 1)
+            found.gather(block(odd))
+            assert found.settle(({}, {}, set()), None)[2][0][3] == (OTHER,)
+
+
+def test_the_earliest_line_tells_the_arrival() -> None:
+    """Whichever it is; one whose time cannot be read has to be looked at."""
+    begun = lines(ONE)
+    early = [begun[0], begun[1].replace(".101Z", ".001Z"), *begun[2:]]
+    found = gatherer()
+    found.gather(block(early))
+    assert entries(found.settle(({}, {}, set()), None)[0])[0][4] == 1772359200001.0
+    found.gather(block([begun[0], begun[1].replace("10:00:00", "10:00:\x0b0"), *begun[2:]]))
+    assert len(found.settle(({}, {}, set()), None)[2]) == 1
+
+
+def test_more_than_one_authorizer_is_handed_over() -> None:
+    """Which of the endpoints was called last only Python tells."""
+    course = (*COURSE[:4], "Endpoint request URI: https://a", "Endpoint request URI: https://b", *COURSE[4:])
+    found = gatherer()
+    found.gather(block(lines(ONE, course=course)))
+    assert len(found.settle(({}, {}, set()), None)[2]) == 1
+
+
+@pytest.mark.parametrize("name", ["kind_of", "plan_of", "place_of", "moment_of"])
+def test_it_cannot_be_used_while_it_asks(name: str) -> None:
+    """Its block would be another one when Python has answered."""
+    asked: list[Any] = []
+
+    def back(*_: object) -> Any:
+        return asked[0].gather(b"x" * 10_000)
+
+    asked.append(gatherer(**{name: back}))
+    with pytest.raises(RuntimeError, match="at work"):
+        settled(asked[0], block(lines(ONE)))

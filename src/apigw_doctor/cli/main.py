@@ -3,7 +3,6 @@
 Commands live in modules of their own and are imported when they are called, so that `--help` stays quick.
 """
 
-import errno
 import importlib
 import sys
 from typing import Any
@@ -62,7 +61,7 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point; expected failures become one sentence and exit status 2."""
-    from apigw_doctor.model.errors import DoctorError
+    from apigw_doctor.model.errors import DISK_FULL, DoctorError
 
     try:
         sys.exit(cli.main(args=arguments, prog_name="apigw-doctor", standalone_mode=False) or 0)
@@ -77,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in DISK_FULL:
             raise
         _fail(f"the disk is full: {error}", f"temporary files go to {_temporary()}; TMPDIR names another", 2)
 
@@ -86,10 +85,6 @@ def _temporary() -> str:
     import tempfile
 
     return tempfile.gettempdir()
-
-
-#: The disk, or what a user may take of it, is full.
-_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def _fail(message: str, hint: str, status: int) -> Any:  # noqa: ANN401 - never returns

@@ -5,6 +5,11 @@ DoctorError             one sentence and a hint; exit status 2
 +-- NothingReadable     no such file, empty, binary: there is nothing to judge
 """
 
+import errno
+
+#: The disk, or what a user may take of it, is full: no fault of the input.
+DISK_FULL = frozenset((errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)))
+
 
 class DoctorError(Exception):
     """An expected failure, told in one sentence with what to do about it."""

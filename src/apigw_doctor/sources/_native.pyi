@@ -17,7 +17,7 @@ class Execution:
         stamped: bool,
         slow_from_ms: float,
         moment_of: Callable[[bytes], float | None],
-        kind_of: Callable[[bytes], int],
+        kind_of: Callable[[bytes], tuple[int, bytes | None]],
         plan_of: Callable[[bytes], tuple[int, ...] | None],
         place_of: Callable[[bytes, tuple[bytes, ...]], int | None],
         names_invocation: Callable[[bytes], bool],

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from apigw_doctor.evidence.traffic import Traffic
 from apigw_doctor.sources.execution_log import value_may_continue
-from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, KIND_WIDTH, OTHER, STARTED, Plan, Shapes
+from apigw_doctor.sources.execution_shapes import COMPLETED, EXTENDED, OTHER, STARTED, Plan, Shapes
 from apigw_doctor.sources.file_reader import FileReader, decoded
 from apigw_doctor.sources.layout import KEY, KEY_WIDTH, Layout, Moments
 from apigw_doctor.sources.native import native
@@ -49,7 +49,7 @@ class Piece(NamedTuple):
     number: int
     positions: list[int]
     lines: tuple[bytes, ...]
-    course: tuple[int | None, ...]
+    course: tuple[int, ...]
     #: what origins cite, where it is not the lines' numbers
     labels: list[Label] | None = None
 
@@ -92,7 +92,6 @@ class ExecutionRoad:
         self._moments = moments or Moments(layout)
         self._shapes = Shapes()
         self._key_of = itemgetter(slice(layout.column, layout.column + KEY_WIDTH))
-        self._kind_of = itemgetter(slice(layout.words, layout.words + KIND_WIDTH))
         #: the block at hand: number of its first line, its lines, and the positions of each request's lines
         self._number = 1
         self._block: list[bytes] = []
@@ -195,7 +194,7 @@ class ExecutionRoad:
             stamped=self._stamped,
             slow_from_ms=self._slow_from,
             moment_of=self._moments.of,
-            kind_of=self._shapes.kind_of,
+            kind_of=self._shapes.learn,
             plan_of=self._shapes.places_told,
             place_of=self._ordinary.place_told,
             names_invocation=self._ordinary.names_invocation,
@@ -305,7 +304,8 @@ class ExecutionRoad:
         self._end_waiting(fresh.__contains__)
         block, number, plans = self._block, self._number, self._shapes.plans
         # All lines of the block are looked at in one go, while they are in the processor's cache.
-        kinds = list(map(self._shapes.kinds.get, map(self._kind_of, block)))
+        kind_at, words = self._shapes.kind_at, self._words
+        kinds = [kind_at(line, words) for line in block]
         for passed in self._passed_here:
             kinds[passed] = OTHER
         self._passed_here.clear()
@@ -373,9 +373,7 @@ class ExecutionRoad:
         lines, course = pieces[0].lines, pieces[0].course
         for piece in pieces[1:]:
             lines, course = lines + piece.lines, course + piece.course
-        if None in course:  # a kind that was not met yet
-            course = tuple([self._shapes.learn(line[self._words :]) for line in lines])
-        plan = self._shapes.plan(course)  # type: ignore[arg-type]
+        plan = self._shapes.plan(course)
         may_be_cut = self._cut_before and pieces[0].number < _CUT_LINES and EXTENDED not in course
         if plan is not None and not may_be_cut and self._entered(key, plan, lines, pieces):
             return True

@@ -7,7 +7,7 @@ ordinary answer has no plan: such requests are read line by line by `ExecutionLo
 
 import msgspec
 
-from apigw_doctor.sources.execution_log import find_handler
+from apigw_doctor.sources.execution_log import VOCABULARY, find_handler
 
 #: So many bytes of the words tell all kinds apart that matter here.
 KIND_WIDTH = 19
@@ -76,36 +76,49 @@ class Plan(msgspec.Struct, frozen=True):
     usual: tuple[int, int, int, int, int, int] | None
 
 
+_DONE = "Successfully completed "
+#: Longer words, as far as they are looked up.
+_CUT_STARTS = tuple(start[:KIND_WIDTH].encode() for start, _ in VOCABULARY if len(start) > KIND_WIDTH)
+_AUTHORIZER_AND_BACKEND = 2
+
+
 class Shapes:
     """Kinds of lines and plans of courses, learnt as they are met."""
 
     def __init__(self) -> None:
-        self.kinds: dict[bytes, int] = {}
+        #: first bytes of a line's words -> its kind, and the words that make it so
+        self._kinds: dict[bytes, tuple[int, bytes]] = {}
         self.plans: dict[tuple[int | None, ...], Plan | None] = {}
 
-    def learn(self, words: bytes) -> int:
-        """The kind of a line whose first bytes were not met before."""
+    def learn(self, words: bytes) -> tuple[int, bytes | None]:
+        """The kind of a line, and what it has to begin with to be of it.
+
+        None where the first bytes do not tell the kind of other lines: they are cut out of known words.
+        """
         text = words.decode("utf-8", "replace")
         found = find_handler(text)
-        kind = OTHER if found is None else _KINDS.get(found[0], OTHER)
-        if text.startswith("Successfully completed "):
-            kind = NEUTRAL  # the execution, or its authorizer
-        if kind == METHOD_LINE and text.startswith("API"):
-            kind = OTHER
-        if len(self.kinds) > _MAX_KINDS:
-            self.kinds.clear()
-        self.kinds[words[:KIND_WIDTH]] = kind
-        return kind
+        kind, start = (OTHER, "") if found is None else (_KINDS.get(found[0], OTHER), found[0])
+        if text.startswith(_DONE):
+            kind, start = NEUTRAL, _DONE  # the execution, or its authorizer
+        key = words[:KIND_WIDTH]
+        if not start and len(key) == KIND_WIDTH and key.startswith(_CUT_STARTS):
+            return kind, None
+        if len(self._kinds) > _MAX_KINDS:
+            self._kinds.clear()
+        self._kinds[key] = kind, start.encode()
+        return kind, start.encode()
 
-    def kind_of(self, words: bytes) -> int:
-        """The kind of a line."""
-        known = self.kinds.get(words[:KIND_WIDTH])
-        return self.learn(words) if known is None else known
+    def kind_at(self, line: bytes, at: int) -> int:
+        """The kind of a line whose words begin there."""
+        known = self._kinds.get(line[at : at + KIND_WIDTH])
+        if known is not None and line.startswith(known[1], at):
+            return known[0]
+        return self.learn(line[at:])[0]
 
     def places_told(self, course: bytes) -> tuple[int, ...] | None:
         """The plan of a usual course as the native gatherer reads it; None for any other course."""
         plan = self.plan(tuple(course))
-        if plan is None or plan.usual is None:
+        if plan is None or plan.usual is None or len(plan.uris) > _AUTHORIZER_AND_BACKEND:
             return None
         completed, received, sending, uri, route, extended = plan.usual
         first_uri = plan.uris[0] if len(plan.uris) > 1 else -1

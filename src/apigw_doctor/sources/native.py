@@ -4,7 +4,7 @@ import os
 from types import ModuleType
 
 #: What is asked of the module, as native/module.c says it too: a source tree may hold one that is older.
-_INTERFACE = 1
+_INTERFACE = 2
 
 
 def alike_lines(text: bytes) -> int:

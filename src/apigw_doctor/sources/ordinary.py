@@ -100,7 +100,7 @@ class Ordinary:
     def _integration_ms(self, plan: Plan, lines: tuple[bytes, ...], ended_at: float | None) -> float | None:
         if plan.received >= 0:
             match = _RECEIVED.match(lines[plan.received], self._words)
-            if match is None or self._time(lines[plan.received]) is None is self._layout.timed:
+            if match is None or (self._layout.timed and self._time(lines[plan.received]) is None):
                 return None
             status = int(match[1]) if match[1] else 200
             return float(match[2]) if status < _FAILED and status != _THROTTLED else None

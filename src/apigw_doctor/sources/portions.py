@@ -10,6 +10,7 @@ from apigw_doctor.attribution.inconspicuous import inconspicuous, note
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation
 from apigw_doctor.evidence.traffic import Traffic
+from apigw_doctor.model.errors import DISK_FULL
 from apigw_doctor.sources.access_events import AccessEvents, WrappedAccess
 from apigw_doctor.sources.access_layout import AccessLayout
 from apigw_doctor.sources.access_road import AccessRoad
@@ -282,6 +283,8 @@ def _read_events(
             else:
                 road.odd(item)
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         read.problem = f"cannot be read: {error.strerror or error}"
     read.unfit = road.finish() is False
     if isinstance(road, LambdaContainer) and not read.unfit:
@@ -307,6 +310,8 @@ def _follow(
                 read.notices.append((number - 1, item))
                 number += isinstance(item, TooLong)
     except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
         read.problem = f"cannot be read: {error.strerror or error}"
     read.unfit = road.finish() is False
     read.lines = number - 1
