@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -226,3 +228,16 @@ def test_a_full_disk_is_one_sentence() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("apigw-doctor: the disk is full")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a signal of Unix")
+def test_a_command_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    """No folder with parts of logs."""
+    command = [sys.executable, "-m", "apigw_doctor", "diagnose", "-"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as running:
+        assert running.stdin is not None
+        running.stdin.write(b"x\n" * 100_000)  # more than a pipe holds: it reads by now
+        running.terminate()
+        assert running.wait(60) == 128 + signal.SIGTERM
+    assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ Commands live in modules of their own and are imported when they are called, so 
 """
 
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -63,6 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point; expected failures become one sentence and exit status 2."""
     from apigw_doctor.model.errors import DISK_FULL, DoctorError
 
+    signal.signal(signal.SIGTERM, _end)
     try:
         sys.exit(cli.main(args=arguments, prog_name="apigw-doctor", standalone_mode=False) or 0)
     except click.exceptions.Abort:
@@ -79,6 +81,11 @@ def main(arguments: list[str] | None = None) -> None:
         if error.errno not in DISK_FULL:
             raise
         _fail(f"the disk is full: {error}", f"temporary files go to {_temporary()}; TMPDIR names another", 2)
+
+
+def _end(number: int, frame: object) -> None:
+    """Told to end: temporary files are removed and workers stopped on the way."""
+    sys.exit(128 + number)
 
 
 def _temporary() -> str:
