@@ -12,7 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apigw_doctor.evidence.redact import Anonymizer, clean_terminal, redact
+from apigw_doctor.evidence.redact import _SECRET_NAME_NEEDLES, _SHAPES, Anonymizer, clean_terminal, redact
+
+NEEDLES = [*_SECRET_NAME_NEEDLES, *(needle for shape in _SHAPES for needle in shape.needles)]
 
 JWT = ".".join(("eyJ" + "hbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9", "eyJ" + "zdWIiOiIxMjM0NTY3ODkwIn0", "Qm9ndXNTaWduYXR1cmU"))
 ACCESS_KEY = "AKI" + "A" + "Q3EGRIFFINEXAMPL"
@@ -514,3 +516,13 @@ def test_values_of_a_list_that_opens_at_a_lines_end_are_hidden(opening: str) -> 
     assert "zzzzyyyy1234" not in hidden
     assert "book" in hidden
     assert redact(hidden) == hidden
+
+
+@given(
+    st.lists(st.sampled_from([*NEEDLES, ":", "=", "/", " ", '"', "log", "5", "eyJ"]), max_size=5),
+    st.integers(0, 10**12),
+)
+def test_a_place_and_a_number_get_no_shorter_way_than_other_texts(words: list[str], number: int) -> None:
+    """A file and its line are passed over early: nothing that is hidden in a longer text may slip through there."""
+    text = f"{''.join(words)}:{number}"
+    assert redact(text).rstrip() == redact(text + " ").rstrip()

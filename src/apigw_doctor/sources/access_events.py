@@ -57,13 +57,7 @@ class _TimedAccess(AccessRoad):
     def _read_text(self, text: str | None, at: float | None, *, own: bool, line: tuple[int, bytes]) -> None:
         """Read one record of any kind; None is none."""
         self._at, self._own_time = at, own
-        try:
-            if text is not None and self._entered(self._decode(text), *line):
-                return
-        except BAD:
-            pass  # no JSON, or a value where none was expected: it is read closely
-        if line[1] and not line[1].isspace():
-            self._close(*line)
+        self._read(*line, text)
 
     def _arrived_at(self, record: Any) -> float | None:  # noqa: ANN401 - a decoded record
         told = self._told_at(record)

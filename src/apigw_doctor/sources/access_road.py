@@ -103,7 +103,7 @@ class AccessRoad:
             return self._feed_natively(self._records, block, number)
         lines = lines_of(block)
         for at, line in enumerate(lines, number):
-            self._read(at, line)
+            self._read(at, line, line)
         return number + len(lines)
 
     def _feed_natively(self, records: "Records", block: bytes, number: int) -> int:
@@ -114,7 +114,8 @@ class AccessRoad:
             if start == end:
                 self._spool.add_lines(*records.take_slow())
                 return number
-            self._read(number, block[start:end].rstrip(b"\r"))
+            line = block[start:end].rstrip(b"\r")
+            self._read(number, line, line)
             start, number = end + 1, number + 1
 
     def _take(self, records: "Records") -> None:
@@ -133,10 +134,10 @@ class AccessRoad:
             return None
         return None if place is None else (place, at if at is not None else float("nan"))
 
-    def _read(self, number: int, line: bytes) -> None:
-        """Read a line of any kind."""
+    def _read(self, number: int, line: bytes, record: bytes | str | None) -> None:
+        """Read a line of any kind, and the record that it is or holds; None where it holds none."""
         try:
-            if self._entered(self._decode(line), number, line):
+            if record is not None and self._entered(self._decode(record), number, line):
                 return
         except BAD:
             pass

@@ -16,6 +16,7 @@ from apigw_doctor.attribution.joins import Joiner
 from apigw_doctor.evidence.crowd import Crowd
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, LambdaInvocation, Unread
 from apigw_doctor.evidence.traffic import EXECUTION, Traffic, id64, merged
+from apigw_doctor.model.errors import DISK_FULL
 from apigw_doctor.model.watch import Watcher
 from apigw_doctor.sources.crew import keep_little, run
 from apigw_doctor.sources.file_reader import FileReader, notice_of
@@ -180,6 +181,8 @@ class Bulk:
         try:
             self.recognised |= reader.read()
         except OSError as error:
+            if error.errno in DISK_FULL:
+                raise  # slow requests are kept on disk
             self._unreadable(one.source.name, f"cannot be read: {error.strerror or error}")
         self.problems.extend(reader.problems)
         self._advance(one.size)
