@@ -1,0 +1,1 @@
+"""Thin typed clients: the only package that imports boto3."""

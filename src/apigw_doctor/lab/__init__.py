@@ -1,0 +1,1 @@
+"""A local API that times out like the real one, writes the gateway's evidence and knows the truth."""
