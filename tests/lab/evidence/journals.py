@@ -120,9 +120,11 @@ class Scene:
         arn = self.setup.function(name).called_arn
         return f"arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{arn}/invocations"
 
-    def lambda_call(self, name: str, sent: float, ended: float, *, limit: float = 29_000, **facts: Any) -> IntegrationCall:
+    def lambda_call(
+        self, name: str, sent: float, ended: float, *, limit: float = 29_000, **facts: Any
+    ) -> IntegrationCall:
         """A call of a function, in ms after ten o'clock; answered with 200 unless said otherwise."""
-        given = {"answered": True, "status": 200, "service_status": 200, "executed_version": "$LATEST"}
+        given: dict[str, Any] = {"answered": True, "status": 200, "service_status": 200, "executed_version": "$LATEST"}
         given |= {"response_body": '{"statusCode": 200, "body": "{}"}'}
         if facts.get("answered") is False:
             given = {}
@@ -144,7 +146,11 @@ class Scene:
     ) -> str:
         """An invocation, with its environment's init before it where there is one; its Lambda request id."""
         function = self.setup.function(name)
-        place = {"function": name, "version": function.version, "stream": digest("stream", name, environment)}
+        place: dict[str, Any] = {
+            "function": name,
+            "version": function.version,
+            "stream": digest("stream", name, environment),
+        }
         request_id = request_id or uuid("lambda", name, at)
         began, trace = START + at, caller.trace_id if caller else None
         records = self.journal.functions
@@ -341,10 +347,12 @@ def _raised(scene: Scene) -> None:
 def _malformed(scene: Scene) -> None:
     lambda_id = uuid("lambda", "orders-fn", 120_022)
     said = "Execution failed due to configuration error: Malformed Lambda proxy response"
-    call = scene.lambda_call("orders-fn", 120_012, 120_090, request_id=lambda_id, response_body='"Bad response"', status=None)
+    call = scene.lambda_call(
+        "orders-fn", 120_012, 120_090, request_id=lambda_id, response_body='"Bad response"', status=None
+    )
     made = scene.exchange(ORDERS, 120_000, 95, integration=call, status=502, failure_lines=(said,), **FAILED)
     scene.run("orders-fn", 120_022, 50, caller=made, request_id=lambda_id)
-    scene.expect(made, "malformed-response", lambda_id)
+    scene.expect(made, "application-error", lambda_id)
 
 
 def _authorizer(scene: Scene) -> None:
@@ -433,7 +441,7 @@ def _balanced(scene: Scene) -> None:
                 trace_id=made.trace_id,
             )
         )
-        names = {504: "load-balancer-timeout", 460: "undetermined", 502: "keep-alive-mismatch"}
+        names = {504: "load-balancer-timeout", 460: "backend-slower-than-limit", 502: "keep-alive-mismatch"}
         scene.expect(made, names[status])
 
 
@@ -462,7 +470,9 @@ HTTP_API = LabApi(
     name="shop-http",
     api_type=ApiType.HTTP,
     stage="$default",
-    access_log_format=RECOMMENDED.replace("$context.resourcePath", "$context.routeKey").replace("resourcePath", "routeKey"),
+    access_log_format=RECOMMENDED.replace("$context.resourcePath", "$context.routeKey").replace(
+        "resourcePath", "routeKey"
+    ),
     routes=(
         LabRoute(method="GET", path="/orders/{id}", function="orders-fn", integration_id="in1", payload_format="2.0"),
         LabRoute(method="POST", path="/reports", function="reports-fn", integration_id="in2", payload_format="2.0"),
@@ -495,7 +505,14 @@ def http() -> Scene:
     error = f"RequestId: {lambda_id} Error: Task timed out after 10.00 seconds"
     said = f"The Lambda function returned the following error: {error}. Check your Lambda function code and try again."
     call = scene.lambda_call(
-        "reports-fn", 50_012, 60_034, limit=30_000, request_id=lambda_id, status=None, error=said, function_error="Unhandled"
+        "reports-fn",
+        50_012,
+        60_034,
+        limit=30_000,
+        request_id=lambda_id,
+        status=None,
+        error=said,
+        function_error="Unhandled",
     )
     made = scene.exchange(
         reports,
@@ -533,7 +550,12 @@ def websocket() -> Scene:
     """A WebSocket API: a connection, a message that is answered, and one that runs into the 29 s."""
     scene = Scene(LabSetup(api=SOCKET_API, functions=FUNCTIONS[:1]))
     connect, report = SOCKET_API.routes
-    socket: dict[str, Any] = {"method": "", "connection_id": "Qm3aceE2NjMCF7w=", "connected_at": START, "sampled": False}
+    socket: dict[str, Any] = {
+        "method": "",
+        "connection_id": "Qm3aceE2NjMCF7w=",
+        "connected_at": START,
+        "sampled": False,
+    }
     for at, route, event in ((0, connect, "CONNECT"), (3_000, report, "MESSAGE")):
         lambda_id = uuid("lambda", "orders-fn", at + 22)
         call = scene.lambda_call("orders-fn", at + 12, at + 80, request_id=lambda_id)
@@ -557,4 +579,37 @@ def websocket() -> Scene:
             connection_id="Qm3aceE2NjMCF7w=",
         )
     )
+    return scene
+
+
+def environments() -> Scene:
+    """What happens to execution environments: every kind of init, a restore, a crash, an extension."""
+    scene = Scene(LabSetup(api=REST_API, functions=FUNCTIONS))
+    records = scene.journal.functions
+    orders: dict[str, Any] = {"function": "orders-fn", "version": "$LATEST"}
+    ready: dict[str, Any] = {
+        "function": "quote-fn",
+        "version": "7",
+        "stream": digest("ready"),
+        "kind": "provisioned-concurrency",
+    }
+    records.append(InitStarted(at=START - 90_000, runtime="python3.13", **ready))
+    records.append(InitEnded(at=START - 86_000, duration_ms=4_000.25, **ready))
+    slow = {**orders, "stream": digest("slow")}
+    records.append(InitStarted(at=START, runtime="python3.13", **slow))
+    records.append(InitEnded(at=START + 10_000, duration_ms=9_999.79, outcome="timeout", **slow))
+    scene.run("orders-fn", 10_001, 14_022.4, environment=7)
+    broken = {**orders, "stream": digest("broken")}
+    missing = "Runtime.ImportModuleError"
+    for at, phase in ((30_000.0, "init"), (31_000.0, "invoke")):
+        failed: dict[str, Any] = {"outcome": "error", "error_type": missing, "phase": phase, "duration_ms": 812.5}
+        records.append(InitStarted(at=START + at - 812.5, runtime="python3.13", **broken))
+        text = f"[ERROR] {missing}: Unable to import module 'app': No module named 'daily'\nTraceback (most recent call last):"
+        records.append(FunctionLine(at=START + at - 1, text=text, **broken))
+        records.append(InitEnded(at=START + at, **failed, **broken))
+    scene.run("orders-fn", 40_474, 61.5, environment=8, restore_ms=474.16)
+    dead: dict[str, Any] = {"outcome": "error", "error_type": "Runtime.ExitError", "response_ms": None}
+    dead["error_message"] = "Runtime exited with error: signal: killed"
+    scene.run("orders-fn", 50_000, 212.7, environment=8, **dead)
+    scene.run("orders-fn", 60_000, 2_040.0, environment=9, extension_ms=2_000.0, response_ms=38.5)
     return scene

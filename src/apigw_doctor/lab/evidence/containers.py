@@ -81,7 +81,7 @@ def json_lines(streams: Streams) -> Files:
             {"timestamp": e.at, "message": e.message.rstrip("\n"), "logGroup": group, "logStream": e.stream}
             for e in events
         )
-        yield f"{_folder(group)}.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+        yield f"{_folder(group)}/events.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines).encode()
 
 
 def insights(streams: Streams) -> Files:

@@ -7,7 +7,7 @@ the rest of the sequence is simply not there.
 import json
 from collections.abc import Iterator, Mapping
 
-from apigw_doctor.lab.evidence.forms import http_date, iso, masked, moment, stamp, whole
+from apigw_doctor.lab.evidence.forms import clf_time, http_date, masked, moment, stamp, whole
 from apigw_doctor.lab.records import AuthorizerCall, Exchange, IntegrationCall
 from apigw_doctor.lab.setup import LabApi
 from apigw_doctor.model.terms import ApiType
@@ -301,23 +301,52 @@ def _method_arn(exchange: Exchange, api: LabApi) -> str:
 
 
 def _event(exchange: Exchange, api: LabApi) -> dict[str, object]:
-    """The proxy event, of which the log shows the beginning."""
-    context: dict[str, object] = {"requestId": exchange.request_id, "apiId": api.api_id, "stage": api.stage}
-    context |= {"requestTime": iso(exchange.arrived_at), "accountId": api.account_id}
+    """The proxy event, of which the log shows the beginning; what it holds is not masked."""
     if api.api_type is ApiType.WEBSOCKET:
-        context |= {"routeKey": exchange.route.path if exchange.route else "$default"}
-        context |= {"eventType": exchange.event_type, "connectionId": exchange.connection_id}
+        context: dict[str, object] = {
+            "routeKey": exchange.route.path if exchange.route else "$default",
+            "messageId": exchange.message_id,
+            "eventType": exchange.event_type,
+            "extendedRequestId": exchange.extended_request_id,
+            "requestTime": clf_time(exchange.arrived_at),
+            "messageDirection": "IN",
+            "stage": api.stage,
+            "connectedAt": None if exchange.connected_at is None else stamp(exchange.connected_at),
+            "requestTimeEpoch": stamp(exchange.arrived_at),
+            "identity": {"sourceIp": exchange.source_ip},
+            "requestId": exchange.extended_request_id,
+            "domainName": exchange.host or api.domain_name,
+            "connectionId": exchange.connection_id,
+            "apiId": api.api_id,
+        }
         return {"requestContext": context, "body": exchange.request_body, "isBase64Encoded": False}
+    headers, resource = _method_headers(exchange, api), exchange.route.path if exchange.route else exchange.path
+    context = {
+        "resourceId": exchange.route.resource_id if exchange.route else None,
+        "resourcePath": resource,
+        "httpMethod": exchange.method,
+        "extendedRequestId": exchange.extended_request_id,
+        "requestTime": clf_time(exchange.arrived_at),
+        "path": f"/{api.stage}{exchange.path}",
+        "accountId": api.account_id,
+        "protocol": exchange.protocol,
+        "stage": api.stage,
+        "requestTimeEpoch": stamp(exchange.arrived_at),
+        "requestId": exchange.request_id,
+        "identity": {"sourceIp": exchange.source_ip, "userAgent": exchange.user_agent},
+        "domainName": exchange.host or api.domain_name,
+        "apiId": api.api_id,
+    }
     return {
-        "resource": exchange.route.path if exchange.route else exchange.path,
+        "resource": resource,
         "path": exchange.path,
         "httpMethod": exchange.method,
-        # What the function gets is shown in clear by AWS; a lab's log holds no secret at all.
-        "headers": {
-            n: masked(v) if n.lower() in _SECRET_HEADERS else v for n, v in _method_headers(exchange, api).items()
-        },
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": exchange.query or None,
+        "multiValueQueryStringParameters": {name: [value] for name, value in exchange.query.items()} or None,
         "pathParameters": path_parameters(exchange) or None,
+        "stageVariables": None,
         "requestContext": context,
         "body": exchange.request_body or None,
         "isBase64Encoded": False,

@@ -43,13 +43,20 @@ def function_events(records: list[LambdaRecord], function: LabFunction, form: Lo
         one.request_id: one for one in records if isinstance(one, InvocationEnded) and one.function == function.name
     }
     streams: dict[str, str] = {}
+    #: streams whose environment has to begin its init again
+    failed: set[str] = set()
     for record in records:
         if record.function != function.name:
             continue
         # The name of a stream has the day on which the environment began.
         stream = streams.setdefault(record.stream, lambda_stream(record.at, record.version, record.stream))
         end = ends.get(record.request_id) if isinstance(record, InvocationStarted) else None
-        for at, message in writer.events(record, end):
+        again = isinstance(record, InitStarted) and record.stream in failed
+        if isinstance(record, InitEnded) and record.outcome != "success" and record.phase == "init":
+            failed.add(record.stream)
+        elif again:
+            failed.discard(record.stream)
+        for at, message in writer.events(record, end, again=again):
             yield stream, stamp(at), message
 
 
@@ -72,11 +79,14 @@ class _Writer:
     def __init__(self, function: LabFunction) -> None:
         self.function = function
 
-    def events(self, record: LambdaRecord, end: InvocationEnded | None) -> Iterator[tuple[float, str]]:
-        """Time and message of what a record makes Lambda write; `end` is how an invocation that begins will end."""
+    def events(self, record: LambdaRecord, end: InvocationEnded | None, *, again: bool) -> Iterator[tuple[float, str]]:
+        """Time and message of what a record makes Lambda write.
+
+        `end` is how an invocation that begins will end; `again`: an init that failed is run a second time.
+        """
         match record:
             case InitStarted():
-                yield from self.init_started(record)
+                yield from self.init_started(record, again=again)
             case InitEnded():
                 yield from self.init_ended(record)
             case InvocationStarted():
@@ -86,7 +96,7 @@ class _Writer:
             case InvocationEnded():
                 yield from self.ended(record)
 
-    def init_started(self, record: InitStarted) -> Iterator[tuple[float, str]]:
+    def init_started(self, record: InitStarted, *, again: bool) -> Iterator[tuple[float, str]]:
         raise NotImplementedError
 
     def init_ended(self, record: InitEnded) -> Iterator[tuple[float, str]]:
@@ -112,8 +122,9 @@ class _Text(_Writer):
         super().__init__(function)
         self._old = form == "text-old"
 
-    def init_started(self, record: InitStarted) -> Iterator[tuple[float, str]]:
-        yield record.at, f"INIT_START {self._version(record.runtime)}"
+    def init_started(self, record: InitStarted, *, again: bool) -> Iterator[tuple[float, str]]:
+        if not again:  # the log has one INIT_START, and an INIT_REPORT of each attempt
+            yield record.at, f"INIT_START {self._version(record.runtime)}"
 
     def _version(self, runtime: str) -> str:
         return f"Runtime Version: {_runtime(runtime)[0]}\tRuntime Version ARN: {self.runtime_arn}\n"
@@ -186,7 +197,7 @@ def _status(record: InvocationEnded) -> list[str]:
 
 
 class _Json(_Writer):
-    def init_started(self, record: InitStarted) -> Iterator[tuple[float, str]]:
+    def init_started(self, record: InitStarted, *, again: bool) -> Iterator[tuple[float, str]]:
         yield (
             record.at,
             _event(
@@ -194,7 +205,7 @@ class _Json(_Writer):
                 "initStart",
                 {
                     "initializationType": record.kind,
-                    "phase": "init",
+                    "phase": "invoke" if again else "init",
                     "runtimeVersion": _runtime(record.runtime)[0],
                     "runtimeVersionArn": self.runtime_arn,
                     "functionName": record.function,
