@@ -7,7 +7,7 @@ the rest of the sequence is simply not there.
 import json
 from collections.abc import Iterator, Mapping
 
-from apigw_doctor.lab.evidence.forms import clf_time, http_date, masked, moment, stamp, whole
+from apigw_doctor.lab.evidence.forms import clf_time, digest, http_date, masked, moment, stamp, whole
 from apigw_doctor.lab.records import AuthorizerCall, Exchange, IntegrationCall
 from apigw_doctor.lab.setup import LabApi
 from apigw_doctor.model.terms import ApiType
@@ -254,7 +254,7 @@ def _sent_headers(exchange: Exchange, api: LabApi) -> dict[str, str]:
 
 
 def _signed_headers(exchange: Exchange, api: LabApi, at: float) -> str:
-    """The headers of a call of Lambda; the token that comes last never fits in."""
+    """The headers of a call of Lambda; the session token that comes last is in clear, and never fits in."""
     headers = {
         "x-amzn-lambda-integration-tag": exchange.request_id,
         "Authorization": "*" * 271 + exchange.trace_id[-6:],
@@ -264,7 +264,8 @@ def _signed_headers(exchange: Exchange, api: LabApi, at: float) -> str:
         "Accept": "application/json",
         "User-Agent": f"AmazonAPIGateway_{api.api_id}",
     }
-    return f"{header_map(headers)[:-1]}, X-Amz-Security-Token={'*' * 9} [TRUNCATED]"
+    token = "IQoJb3JpZ2luX2Vj" + "".join(digest("token", exchange.request_id, part) for part in range(24))
+    return f"{header_map(headers)[:-1]}, X-Amz-Security-Token={token}}}"
 
 
 def _answer_headers(exchange: Exchange, call: IntegrationCall) -> dict[str, str]:

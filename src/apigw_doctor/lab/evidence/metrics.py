@@ -12,7 +12,7 @@ from apigw_doctor.lab.evidence.access import TimeoutLatency
 from apigw_doctor.lab.evidence.execution import latency_ms
 from apigw_doctor.lab.evidence.forms import iso_offset, whole
 from apigw_doctor.lab.records import BalancerEntry, Exchange, InvocationEnded, Journal
-from apigw_doctor.lab.setup import LabApi, LabSetup
+from apigw_doctor.lab.setup import LabApi, LabFunction, LabSetup
 from apigw_doctor.model.terms import ApiType
 
 Unit = Literal["Count", "Milliseconds", "Seconds", "Bytes"]
@@ -91,8 +91,9 @@ def _samples(journal: Journal, setup: LabSetup, detailed: bool, timeout_latency:
     for exchange in journal.exchanges:
         yield from _gateway(exchange, setup.api, detailed, timeout_latency)
     invocations = [one for one in journal.functions if isinstance(one, InvocationEnded)]
+    functions = {function.name: function for function in setup.functions}
     for record in invocations:
-        yield from _invocation(record)
+        yield from _invocation(record, functions.get(record.function))
     for name, calls in _by_function(invocations).items():
         for at, running in _concurrency(calls):
             yield _LAMBDA, "ConcurrentExecutions", (("FunctionName", name),), "Count", at, float(running)
@@ -140,19 +141,27 @@ def _of_exchange(exchange: Exchange, api: LabApi, timeout_latency: TimeoutLatenc
         yield "DataProcessed", "Bytes", float(len(exchange.response_body.encode()))
 
 
-def _invocation(record: InvocationEnded) -> Iterator[Sample]:
-    whose: list[Dimensions] = [(("FunctionName", record.function),)]
-    if record.version != "$LATEST":
-        whose.append((("FunctionName", record.function), ("Resource", f"{record.function}:{record.version}")))
-    for dimensions in whose:
+def _invocation(record: InvocationEnded, function: LabFunction | None) -> Iterator[Sample]:
+    for dimensions in _function_dimensions(record, function):
         # The time of all of them is the start of the invocation.
         at = record.started_at
         yield _LAMBDA, "Invocations", dimensions, "Count", at, 1.0
         yield _LAMBDA, "Errors", dimensions, "Count", at, float(record.outcome != "success")
-        yield _LAMBDA, "Duration", dimensions, "Milliseconds", at, round(record.duration_ms, 2)
+        yield _LAMBDA, "Duration", dimensions, "Milliseconds", at, float(round(record.duration_ms, 2))
         if record.extension_ms:
-            extra = round(record.extension_ms, 2)
+            extra = float(round(record.extension_ms, 2))
             yield _LAMBDA, "PostRuntimeExtensionsDuration", dimensions, "Milliseconds", at, extra
+
+
+def _function_dimensions(record: InvocationEnded, function: LabFunction | None) -> Iterator[Dimensions]:
+    """The function; the alias or version that was called; the version that an alias led to."""
+    named = ("FunctionName", record.function)
+    yield (named,)
+    called = function.qualifier if function is not None else None
+    if called is not None:
+        yield (named, ("Resource", f"{record.function}:{called}"))
+        if called != record.version:
+            yield (named, ("Resource", f"{record.function}:{called}"), ("ExecutedVersion", record.version))
 
 
 def _by_function(invocations: list[InvocationEnded]) -> dict[str, list[InvocationEnded]]:
