@@ -10,6 +10,7 @@ from apigw_doctor.lab.evidence.execution import CUT, MAX_BYTES, cut, execution_e
 from apigw_doctor.lab.evidence.forms import lambda_stream, masked
 from apigw_doctor.lab.evidence.metrics import metric_data, metric_points
 from apigw_doctor.lab.evidence.traces import TRACES_PER_CALL, batches, traces
+from apigw_doctor.lab.records import InvocationEnded
 
 
 @pytest.mark.parametrize("letter", ["x", "ü", "\N{SNOWMAN}"])
@@ -87,3 +88,21 @@ def test_only_sampled_requests_have_traces_and_five_come_in_a_call() -> None:
     assert len(gateways) == len(scene.journal.exchanges) - 1
     assert plain.trace_id not in {one["Id"] for one in gateways}
     assert max(len(answer["Traces"]) for answer in batches(found)) == TRACES_PER_CALL
+
+
+def test_parts_of_an_sdk_find_their_parents_in_any_order() -> None:
+    scene = journals.rest()
+    trace_id = scene.journal.exchanges[0].trace_id
+    function = next(one for one in scene.journal.functions if isinstance(one, InvocationEnded))
+    part = {"type": "subsegment", "trace_id": trace_id, "end_time": START / 1000.0 + 0.49}
+    scene.journal.segments += [
+        part
+        | {"id": "c" * 16, "name": "lost", "parent_id": "9" * 16, "start_time": function.started_at / 1000.0 + 0.001},
+        part | {"id": "b" * 16, "name": "query", "parent_id": "a" * 16, "start_time": START / 1000.0 + 0.47},
+        part | {"id": "a" * 16, "name": "table", "parent_id": function.segment_id, "start_time": START / 1000.0 + 0.46},
+    ]
+    trace = next(iter(traces(scene.journal, scene.setup)))
+    documents = [msgspec.json.decode(one["Document"]) for one in trace["Segments"]]
+    own = next(one for one in documents if one["origin"] == "AWS::Lambda::Function")
+    assert [one["name"] for one in own["subsegments"]] == ["Init", "table", "lost"]
+    assert [one["name"] for one in own["subsegments"][1]["subsegments"]] == ["query"]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.lab.evidence import journals
 from tests.lab.evidence.journals import Scene
-from tests.labelled.harness import invoke
+from tests.labelled.harness import TEXTS, invoke
 
 from apigw_doctor.lab.evidence.access import CONSOLE
 from apigw_doctor.lab.evidence.containers import CONTAINERS
@@ -18,6 +18,10 @@ SCENES: dict[str, Callable[[], Scene]] = {"rest": journals.rest, "http": journal
 LOGS = frozenset({"execution-log", "access-log", "lambda-log"})
 REST_KINDS = LOGS | {"load-balancer-log", "edge-log"}
 EVERYTHING = REST_KINDS | {"traces", "client", "configuration"}
+TAKEN_FOR_TWO = (
+    "where `Extended Request Id` does not come first, the reader takes a WebSocket message's access record"
+    " and its execution log for two requests"
+)
 #: Read by nobody yet, and counted as unread.
 NOT_READ = ("get-gateway-responses", "get-function-concurrency", "get-metric-data")
 
@@ -55,9 +59,11 @@ def test_every_container_has_its_name() -> None:
 
 @pytest.mark.parametrize("container", get_args(Container))
 @pytest.mark.parametrize("name", SCENES)
-def test_every_container_gives_the_same_right_answers(name: str, container: Container, tmp_path: Path) -> None:
+def test_every_container_gives_the_same_right_answers(
+    name: str, container: Container, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     if name == "websocket" and container.startswith(("insights", "get-query")):
-        pytest.xfail("the latest event comes first: the reader takes access record and execution log for two requests")
+        request.applymarker(pytest.mark.xfail(strict=False, reason=TAKEN_FOR_TWO))
     scene = SCENES[name]()
     assert differences(scene, diagnosed(scene, tmp_path, container=container)) == []
 
@@ -78,10 +84,10 @@ def test_every_container_gives_the_same_right_answers(name: str, container: Cont
 @pytest.mark.parametrize("container", ["export", "filter-log-events"])
 @pytest.mark.parametrize("name", SCENES)
 def test_every_level_and_form_gives_the_same_right_answers(
-    name: str, container: Container, options: dict[str, Any], tmp_path: Path
+    name: str, container: Container, options: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     if name == "websocket" and options.get("log_level") == "ERROR":
-        pytest.xfail("without `Extended Request Id` the reader takes access record and execution log for two requests")
+        request.applymarker(pytest.mark.xfail(strict=False, reason=TAKEN_FOR_TWO))
     scene = SCENES[name]()
     assert differences(scene, diagnosed(scene, tmp_path, container=container, **options)) == []
 
@@ -111,3 +117,15 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
     assert len(files) > 30
     assert all((tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("form", ["json", *TEXTS])
+def test_no_secret_of_a_data_trace_reaches_an_answer(form: str, tmp_path: Path) -> None:
+    scene = journals.rest()
+    write_evidence(scene.journal, scene.setup, tmp_path, include=EVERYTHING, container="plain")
+    written = "".join(path.read_text() for path in tmp_path.glob("API-Gateway*/**/*.log"))
+    assert "very-secret-token" in written  # a proxy event is logged in clear
+    assert "Security-Token=IQoJ" in written
+    _, output = invoke(["diagnose", str(tmp_path), "--format", form], None)
+    assert "very-secret" not in output
+    assert "IQoJ" not in output

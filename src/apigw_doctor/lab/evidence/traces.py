@@ -39,8 +39,11 @@ def traces(journal: Journal, setup: LabSetup, *, structure: Structure = "new") -
         if (function := functions.get(record.function)) is not None and function.tracing:
             segments = found.setdefault(record.trace_id, [])
             segments.extend(_lambda(record, function, callers.get(record.trace_id), structure))
+    sent: dict[str, list[Document]] = {}
+    for document in journal.segments:
+        sent.setdefault(str(document.get("trace_id")), []).append(document)
     for trace_id, segments in found.items():
-        _join(segments, [one for one in journal.segments if one.get("trace_id") == trace_id])
+        _join(segments, sent.get(trace_id, []))
     yield from (_trace(trace_id, segments) for trace_id, segments in found.items())
 
 
