@@ -16,7 +16,7 @@ from apigw_doctor.evidence.tables import (
     LoadBalancerSettings,
     StageSettings,
 )
-from apigw_doctor.lab.evidence.configuration import configuration
+from apigw_doctor.lab.evidence.configuration import configuration, get_integration
 from apigw_doctor.lab.setup import GatewayResponse, LabSetup
 from apigw_doctor.sources.configuration import join_routes, parse_document
 
@@ -81,3 +81,10 @@ def test_a_changed_gateway_response_without_a_status_has_the_default_of_its_type
         "responseTemplates": {"application/json": '{"slow":true}'},
         "defaultResponse": False,
     }
+
+
+def test_one_integration_alone_is_understood() -> None:
+    setup = journals.rest().setup
+    [row] = parse_document(get_integration(journals.QUOTE, setup), "get-integration.json") or []
+    assert isinstance(row, IntegrationSettings)
+    assert (row.function, row.qualifier, row.timeout_ms, row.type) == ("quote-fn", "live", 6_500.0, "AWS_PROXY")

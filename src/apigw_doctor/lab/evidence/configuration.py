@@ -164,14 +164,15 @@ def _method(route: LabRoute, setup: LabSetup) -> Document:
         "authorizationType": "CUSTOM" if route.authorizer else "NONE",
         "apiKeyRequired": False,
         "requestParameters": {},
-        "methodIntegration": _rest_integration(route, setup),
+        "methodIntegration": get_integration(route, setup),
     }
     if route.authorizer:
         method["authorizerId"] = route.authorizer
     return method
 
 
-def _rest_integration(route: LabRoute, setup: LabSetup) -> Document:
+def get_integration(route: LabRoute, setup: LabSetup) -> Document:
+    """What `aws apigateway get-integration` prints for one method, and `get-resources` below each."""
     kind = {"aws-proxy": "AWS_PROXY", "http-proxy": "HTTP_PROXY", "mock": "MOCK"}[route.kind]
     integration: Document = {"type": kind}
     if kind != "MOCK":
