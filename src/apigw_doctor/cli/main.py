@@ -19,6 +19,7 @@ _COMMANDS = {
     ),
     "why": ("apigw_doctor.cli.why", "Draw the timeline of one request, with the proof and the fix."),
     "case": ("apigw_doctor.cli.case", "Look into case files, merge two, export one, print their tables."),
+    "lab": ("apigw_doctor.cli.lab", "A local API that times out like the real one, and knows the truth."),
     "explain": ("apigw_doctor.cli.explain", "Print what a cause code means and how it is decided."),
 }
 

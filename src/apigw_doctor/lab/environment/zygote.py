@@ -1,6 +1,6 @@
 """Starts execution environments by forking: a new one costs milliseconds of the machine, not a third of a second.
 
-Called as a script with the number of a socket to the lab. Each line it reads there is an environment to start; it
+Called as a script with the number of a socket to the lab, and modules to load before the first fork. Each line it reads there is an environment to start; it
 answers with the process id, and later with how the process ended. When the lab dies, by whatever signal, the kernel
 kills this process and every environment with it (Linux), or they see their sockets close.
 """
@@ -27,6 +27,8 @@ def main() -> None:
     """Serve the lab until it closes the socket."""
     lab = socket.socket(fileno=int(sys.argv[1]))
     die_with_parent(os.getppid())
+    for name in sys.argv[2:]:
+        importlib.import_module(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     wake_read, wake_write = os.pipe()

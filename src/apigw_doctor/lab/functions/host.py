@@ -1,4 +1,4 @@
-"""The function host: gives each invocation an environment, starts new ones, throttles, and hears the functions' traces."""
+"""The function host: gives each invocation an environment, starts new ones, throttles, and hears their traces."""
 
 import asyncio
 import json
@@ -20,10 +20,12 @@ ACCOUNT_CONCURRENCY = 1000
 class FunctionHost:
     """Runs the functions of a setup; an `Invoker`."""
 
-    def __init__(self, setup: LabSetup, clock: Clock, journal: Journal, *, seed: int = 0) -> None:
+    def __init__(
+        self, setup: LabSetup, clock: Clock, journal: Journal, *, seed: int = 0, preload: tuple[str, ...] = ()
+    ) -> None:
         self._setup, self._clock, self._journal = setup, clock, journal
         self._random = random.Random(f"functions-{seed}")  # noqa: S311 - names, not secrets
-        self._processes = Processes(scaled=clock.scale != 1.0)
+        self._processes = Processes(scaled=clock.scale != 1.0, preload=preload)
         self._runtime_api = RuntimeApi()
         self._idle: dict[str, list[Execution]] = {}
         self._in_use: dict[str, int] = {}
@@ -37,15 +39,16 @@ class FunctionHost:
         self._udp, _ = await loop.create_datagram_endpoint(
             lambda: _Segments(self._journal), local_addr=("127.0.0.1", 0)
         )
+        xray_port = self._udp.get_extra_info("sockname")[1]
         await self._runtime_api.start()
-        await self._processes.start()
+        await self._processes.start(xray_port)
         self._shared = Shared(
             clock=self._clock,
             journal=self._journal,
             processes=self._processes,
             runtime_api=self._runtime_api,
             waits=self._waits,
-            xray_port=self._udp.get_extra_info("sockname")[1],
+            xray_port=xray_port,
         )
         for function in self._setup.functions:
             await self.provision(function.name, function.provisioned_concurrency)
@@ -119,7 +122,7 @@ class FunctionHost:
 
         idle = self._idle.setdefault(function.name, [])
         try:
-            one = idle.pop() if idle else None
+            one = idle.pop() if idle and not (job.plan or {}).get("cold") else None
             if one is None:
                 one = self._environment(function, "on-demand")
                 await one.prepare(init_limit_s(function, "on-demand"), job)

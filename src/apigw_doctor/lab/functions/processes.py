@@ -39,8 +39,8 @@ class Process(Protocol):
 class Processes:
     """One fork server and all its children."""
 
-    def __init__(self, *, scaled: bool) -> None:
-        self._scaled = scaled
+    def __init__(self, *, scaled: bool, preload: tuple[str, ...] = ()) -> None:
+        self._scaled, self._preload = scaled, preload
         self._folder = tempfile.TemporaryDirectory(prefix="apigw-lab-")
         self._users: dict[str, Process] = {}
         self._by_pid: dict[int, Process] = {}
@@ -49,8 +49,8 @@ class Processes:
         self._sources: dict[str, list[tuple[socket.socket, Callable[[bytes], None]]]] = {}
         self._pending = b""
 
-    async def start(self) -> None:
-        """Start the fork server; it is ready for its first environment when this returns."""
+    async def start(self, xray_port: int = 0) -> None:
+        """Start the fork server, which loads what its children will need; it may still be at that afterwards."""
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         path = Path(self._folder.name) / "control"
@@ -60,10 +60,11 @@ class Processes:
         self._control.setblocking(False)
         self._loop.add_reader(self._control, self._accept)
         self._server = subprocess.Popen(  # noqa: S603 - our own script
-            [sys.executable, "-u", str(_ENVIRONMENT / "zygote.py"), str(theirs.fileno())],
+            [sys.executable, "-u", str(_ENVIRONMENT / "zygote.py"), str(theirs.fileno()), *self._preload],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            # AWS's X-Ray SDK looks at these when it is loaded.
+            env=os.environ | {"LAMBDA_TASK_ROOT": "/var/task", "AWS_XRAY_DAEMON_ADDRESS": f"127.0.0.1:{xray_port}"},
             cwd=self._folder.name,
         )
         theirs.close()

@@ -62,8 +62,7 @@ class RuntimeApi:
         """A new port for one environment."""
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        assert site._server is not None and hasattr(site._server, "sockets")  # noqa: S101 - aiohttp shows it nowhere else
-        port: int = site._server.sockets[0].getsockname()[1]
+        port = int(self._runner.addresses[-1][1])
         self._ports[port], self._sites[port] = user, site
         return port
 

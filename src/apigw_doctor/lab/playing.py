@@ -1,0 +1,185 @@
+"""Plays an incident: starts gateway, functions and services, makes the calls, and keeps what happened and the truth."""
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import msgspec
+
+from apigw_doctor.lab.clock import DEFAULT_START_MS, Clock, run
+from apigw_doctor.lab.functions.host import FunctionHost
+from apigw_doctor.lab.gateway.server import Gateway
+from apigw_doctor.lab.network.callers import Caller
+from apigw_doctor.lab.records import Exchange, InvocationEnded, Journal
+from apigw_doctor.lab.scenarios.course import Course, Part, play
+from apigw_doctor.lab.scenarios.incident import Call, Incident
+from apigw_doctor.lab.setup import LabSetup
+from apigw_doctor.lab.truth import TruthRow, truth_row
+from apigw_doctor.lab.world import World
+from apigw_doctor.model.terms import ApiType
+
+#: Evidence may be off its schedule by so much; beyond, the run says that it could not hold it.
+TOLERANCE_MS = 200.0
+#: Each seed has a day of its own.
+_DAY_MS = 86_400_000.0
+#: Before the first call, so that provisioned environments lie well before it.
+_LEAD_MS = 30_000.0
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that took another time than its schedule says."""
+
+    request_id: str
+    scheduled_ms: float
+    measured_ms: float
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of an incident."""
+
+    setup: LabSetup
+    journal: Journal
+    truth: tuple[TruthRow, ...]
+    #: requests that are more than `TOLERANCE_MS` off, worst first
+    drifts: tuple[Drift, ...]
+    worst_drift_ms: float
+
+
+def play_incident(incident: Incident, *, seed: int, scale: float) -> Played:
+    """Play an incident from beginning to end on a clock of its own."""
+
+    async def main(clock: Clock) -> Played:
+        return await _Stage(incident, clock, seed).play()
+
+    return run(main, scale=scale, start_ms=DEFAULT_START_MS + (seed % 365) * _DAY_MS)
+
+
+class _Stage:
+    def __init__(self, incident: Incident, clock: Clock, seed: int) -> None:
+        self._incident, self._clock, self._seed = incident, clock, seed
+        self._journal = Journal()
+        self._roots = random.Random(f"traces-{seed}")  # noqa: S311 - names
+        self._start_ms = clock.now_ms() + _LEAD_MS
+        self._world = World(incident, clock, self._journal)
+
+    async def play(self) -> Played:
+        incident = self._incident
+        # Functions start last of all, for they are told the addresses of the services.
+        await self._world.start()
+        setup = self._world.setup
+        host = FunctionHost(setup, self._clock, self._journal, seed=self._seed, preload=self._preload())
+        self._world.on_wake = host.wake
+        gateway = Gateway(setup, host, self._clock, self._journal, seed=self._seed, plans=True)
+        try:
+            await host.start()
+            port = await gateway.start()
+            address = await self._world.front(("127.0.0.1", port))
+            roots = [self._root(call) for call in incident.calls]
+            await self._calls(address, roots)
+            await gateway.drain()
+            await host.drain()
+        finally:
+            await self._world.stop()
+            await gateway.stop()
+            await host.stop()
+        return self._played(roots)
+
+    def _preload(self) -> tuple[str, ...]:
+        return ("aws_xray_sdk.core",) if self._incident.sdk else ()
+
+    def _root(self, call: Call) -> str:
+        return f"1-{int((self._start_ms + call.at_ms) / 1000.0):08x}-{self._roots.getrandbits(96):024x}"
+
+    async def _calls(self, address: tuple[str, int], roots: list[str]) -> None:
+        setup = self._world.setup
+        async with Caller(self._clock, address, journal=self._journal) as caller:
+            if setup.api.api_type is ApiType.WEBSOCKET:
+                from apigw_doctor.lab.sockets import converse
+
+                await converse(self._clock, caller, setup, self._incident.calls, self._start_ms, self._headers)
+                return
+            work = [self._call(caller, call, root) for call, root in zip(self._incident.calls, roots, strict=True)]
+            await asyncio.gather(*work)
+
+    async def _call(self, caller: Caller, call: Call, root: str) -> None:
+        if not call.course.lambda_target:
+            self._world.backend[root] = _backend(call)
+        await self._until(call.at_ms)
+        api = self._world.setup.api
+        stage = "" if api.stage == "$default" else f"/{api.stage}"
+        await caller.send(
+            call.method,
+            f"https://{api.domain_name}{stage}{call.path}",
+            headers=self._headers(call, root),
+            body=call.body or None,
+            timeout_ms=call.course.clocks.client_ms,
+        )
+
+    async def _until(self, at_ms: float) -> None:
+        await asyncio.sleep(max((self._start_ms + at_ms - self._clock.now_ms()) / 1000.0, 0.0))
+
+    def _headers(self, call: Call, root: str) -> dict[str, str]:
+        headers = {"X-Amzn-Trace-Id": f"Root={root}", "X-Forwarded-For": call.source_ip, **call.headers}
+        headers["X-Lab-Plan"] = json.dumps(self._plan(call))
+        if call.course.authorizer:
+            spent = sum(part.ms for part in call.course.authorizer)
+            headers["X-Lab-Authorizer-Plan"] = json.dumps({"ms": spent})
+        return headers
+
+    def _plan(self, call: Call) -> dict[str, Any]:
+        steps = [_step(part) for part in call.course.run]
+        return {
+            "steps": steps,
+            "init_ms": sum(part.ms for part in call.course.init),
+            "services": self._world.addresses,
+            "cold": call.cold,
+            **call.plan,
+        }
+
+    def _played(self, roots: list[str]) -> Played:
+        exchanges = {one.trace_id: one for one in self._journal.exchanges if one.event_type != "DISCONNECT"}
+        ends = {one.trace_id: one for one in self._journal.functions if isinstance(one, InvocationEnded)}
+        rows, drifts, worst_ms = [], [], 0.0
+        for call, root in zip(self._incident.calls, roots, strict=True):
+            exchange = exchanges.get(root)
+            if exchange is None:
+                continue
+            rows.append(truth_row(call, exchange, ends.get(root)))
+            drift = _drift(call.course, exchange)
+            off_ms = abs(drift.measured_ms - drift.scheduled_ms)
+            worst_ms = max(worst_ms, off_ms)
+            if off_ms > TOLERANCE_MS:
+                drifts.append(drift)
+        drifts.sort(key=lambda one: -abs(one.measured_ms - one.scheduled_ms))
+        journal = self._world.disguise(self._journal)
+        return Played(
+            setup=self._world.shown_setup,
+            journal=journal,
+            truth=tuple(rows),
+            drifts=tuple(drifts),
+            worst_drift_ms=worst_ms,
+        )
+
+
+def _step(part: Part) -> dict[str, Any]:
+    if part.step is not None:
+        return dict(part.step)
+    return {"do": "hang"} if part.ms == float("inf") else {"do": "work", "ms": part.ms}
+
+
+def _backend(call: Call) -> dict[str, str]:
+    """How an HTTP backend is to answer this call."""
+    spent_ms = sum(part.ms for part in call.course.run)
+    plan = {"ms": str(min(spent_ms, 1e8))}
+    return plan | {key: str(call.plan[key]) for key in ("status", "hang_up") if key in call.plan}
+
+
+def _drift(course: Course, exchange: Exchange) -> Drift:
+    """Only the gateway's own view: what the edge or the client saw earlier ends inside it."""
+    inner = msgspec.structs.replace(course, clocks=msgspec.structs.replace(course.clocks, edge_ms=None, client_ms=None))
+    return Drift(
+        request_id=exchange.request_id,
+        scheduled_ms=play(inner).ended_ms,
+        measured_ms=exchange.completed_at - exchange.arrived_at,
+    )

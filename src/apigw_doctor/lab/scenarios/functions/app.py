@@ -1,0 +1,167 @@
+"""The handler behind every scenario: does step by step what the schedule wants of this invocation.
+
+It logs as applications do: what it is about to call, and what came back. What its log says is all that a diagnosis
+gets to see of the steps.
+"""
+
+import http.client
+import json
+import logging
+import os
+import threading
+import time
+
+import lab
+
+log = logging.getLogger()
+log.setLevel(logging.INFO)
+
+time.sleep(lab.plan().get("init_ms", 0.0) / 1000.0)
+_first = True
+_pools = {}
+
+
+class UpstreamError(Exception):
+    """A call failed for good."""
+
+
+def handler(event, context):
+    """Run the steps of the plan and answer."""
+    global _first
+    plan = lab.plan()
+    if plan.get("log_request_id"):
+        log.info("request %s", event.get("requestContext", {}).get("requestId"))
+    steps = list(plan.get("lazy", ())) * _first + plan.get("steps", [])
+    _first = False
+    for step in steps:
+        if step.get("say"):
+            log.info(step["say"])
+        _STEPS[step["do"]](step, plan)
+        if step.get("done"):
+            log.info(step["done"])
+    return answer(plan, context)
+
+
+def answer(plan, context):
+    """What the plan wants to be returned."""
+    if plan.get("malformed"):
+        return ["not", "a", "proxy", "response"]
+    if "bytes" in plan:
+        return {"statusCode": 200, "body": "x" * plan["bytes"]}
+    status = plan.get("status", 200)
+    return {
+        "statusCode": status,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(plan.get("body", {"ok": status < 400})),
+    }
+
+
+def work(step, plan):
+    """The function's own work."""
+    time.sleep(step["ms"] / 1000.0)
+
+
+def progress(step, plan):
+    """Work that tells how far it is."""
+    each = step["ms"] / step["parts"]
+    for number in range(step["parts"]):
+        time.sleep(each / 1000.0)
+        log.info(step["text"].format(number + 1, step["parts"]))
+
+
+def hang(step, plan):
+    """Never comes back."""
+    time.sleep(100_000.0)
+
+
+def call(step, plan):
+    """Call a service over HTTP, with the client's own timeout and retries."""
+    if step.get("trace"):
+        from aws_xray_sdk.core import xray_recorder
+
+        with xray_recorder.in_subsegment(step["trace"], namespace="remote"):
+            request(step, plan)
+    else:
+        request(step, plan)
+
+
+def request(step, plan):
+    """Attempts until one answers."""
+    host, port = plan["services"][step["to"]]
+    attempts = step.get("attempts", 1)
+    for attempt in range(1, attempts + 1):
+        connection = http.client.HTTPConnection(host, port, timeout=step.get("timeout_s"))
+        try:
+            connection.request("GET", f"/{step.get('path', '')}?ms={step.get('ms', 0):.0f}")
+            response = connection.getresponse()
+            response.read()
+            if response.status < 500:
+                return
+            failure = f"status {response.status}"
+        except (OSError, http.client.HTTPException) as error:
+            failure = f"{type(error).__name__}: {error}"
+        finally:
+            connection.close()
+        if step.get("failed"):
+            log.warning(step["failed"].format(attempt=attempt, attempts=attempts, failure=failure))
+        if attempt < attempts:
+            time.sleep(step.get("backoff_ms", 0) / 1000.0)
+    if not step.get("swallow"):
+        raise UpstreamError(f"{step.get('name', step['to'])} failed: {failure}")
+
+
+def query(step, plan):
+    """Ask a database through a pool of connections."""
+    import labdb
+
+    pool = _pools.get(step["to"])
+    if pool is None:
+        host, port = plan["services"][step["to"]]
+        pool = _pools[step["to"]] = labdb.Pool(host, port, size=step.get("pool", 1), wait_timeout=step.get("wait_s"))
+    with pool.connection() as connection:
+        connection.query(step.get("name", "SELECT"), step.get("ms", 0))
+
+
+def dns(step, plan):
+    """A name that the resolver does not answer."""
+    time.sleep(step["ms"] / 1000.0)
+    raise OSError(-3, f"Temporary failure in name resolution: {step['host']}")
+
+
+def fail(step, plan):
+    """An exception that nobody catches."""
+    raise {"KeyError": KeyError, "ValueError": ValueError, "RuntimeError": RuntimeError}[step["type"]](step["text"])
+
+
+def leave(step, plan):
+    """The process ends in the middle of an invocation."""
+    os._exit(step.get("status", 1))
+
+
+def fill(step, plan):
+    """Use memory."""
+    kept = bytearray(step["mb"] * 1024 * 1024)
+    kept[::4096] = b"x" * len(kept[::4096])
+    _pools["kept"] = kept
+
+
+def linger(step, plan):
+    """The result is ready, but something still runs that nobody ends."""
+    thread = threading.Thread(target=time.sleep, args=(0,))
+    thread.start()
+    thread.join()
+    time.sleep(100_000.0)
+
+
+_STEPS = {
+    "work": work,
+    "progress": progress,
+    "hang": hang,
+    "call": call,
+    "query": query,
+    "dns": dns,
+    "fail": fail,
+    "leave": leave,
+    "fill": fill,
+    "linger": linger,
+}

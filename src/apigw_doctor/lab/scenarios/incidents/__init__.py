@@ -1,0 +1,1 @@
+"""The incidents, a module for each family; `catalogue` finds them."""

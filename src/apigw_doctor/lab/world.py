@@ -1,0 +1,114 @@
+"""The services of an incident: started behind their relays, told how to behave, and named in evidence as they should be."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from apigw_doctor.lab.clock import Clock
+from apigw_doctor.lab.gateway.ids import read_trace
+from apigw_doctor.lab.network.relay import Relay
+from apigw_doctor.lab.network.services import HttpService
+from apigw_doctor.lab.network.serving import HttpServer
+from apigw_doctor.lab.records import BalancerEntry, Exchange, Journal
+from apigw_doctor.lab.scenarios.incident import Incident, Service
+from apigw_doctor.lab.setup import LabRoute, LabSetup
+
+_SCHEME = "lab://"
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class PlannedService(HttpService):
+    """A service that looks up what the schedule wants of a request by its trace."""
+
+    def __init__(self, clock: Clock, plans: dict[str, dict[str, str]], **options: float) -> None:
+        super().__init__(clock, **options)  # type: ignore[arg-type]
+        self._plans = plans
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer as the call's plan says; without a plan as the request itself says."""
+        root, _ = read_trace(request.headers.get("X-Amzn-Trace-Id"))
+        plan = self._plans.get(root or "")
+        if plan:
+            # aiohttp's server keeps the clone's transport and payload.
+            request = request.clone(rel_url=request.rel_url.update_query(plan))  # type: ignore[assignment]
+        return await super().handle(request)
+
+
+class World:
+    """Everything round gateway and functions."""
+
+    def __init__(self, incident: Incident, clock: Clock, journal: Journal) -> None:
+        self._incident, self._clock, self._journal = incident, clock, journal
+        self._servers: list[HttpServer] = []
+        self._relays: list[Relay] = []
+        self._names: dict[str, str] = {}
+        #: service -> where functions reach it
+        self.addresses: dict[str, tuple[str, int]] = {}
+        #: trace root -> how the backend answers this call
+        self.backend: dict[str, dict[str, str]] = {}
+        self.on_wake: Callable[[int], None] = lambda _port: None
+        self.setup = incident.setup
+
+    async def start(self) -> None:
+        """Start all services; `setup` then has their addresses."""
+        for service in self._incident.services:
+            self.addresses[service.name] = await self._service(service)
+        self.setup = self._with_urls(lambda name: "http://{}:{}".format(*self.addresses[name]))
+
+    async def front(self, gateway: tuple[str, int]) -> tuple[str, int]:
+        """Where callers go: the gateway itself, or the edge before it."""
+        return gateway
+
+    async def stop(self) -> None:
+        """Stop all services."""
+        for relay in self._relays:
+            await relay.stop()
+        for server in self._servers:
+            await server.stop()
+
+    async def _service(self, service: Service) -> tuple[str, int]:
+        server = PlannedService(self._clock, self.backend, **service.options)
+        await server.start()
+        self._servers.append(server)
+        relay = Relay(self._clock, server.address, on_wake=lambda port: self.on_wake(port))
+        await relay.start()
+        for fault in service.faults:
+            relay.set(fault)
+        self._relays.append(relay)
+        self._names[f"http://127.0.0.1:{relay.port}"] = f"https://{service.host}"
+        self._names[f"127.0.0.1:{relay.port}"] = service.host
+        return ("127.0.0.1", relay.port)
+
+    @property
+    def shown_setup(self) -> LabSetup:
+        """The setup as configuration shows it."""
+        hosts = {service.name: service.host for service in self._incident.services}
+        return self._with_urls(lambda name: f"https://{hosts[name]}")
+
+    def disguise(self, journal: Journal) -> Journal:
+        """The journal with the services' own names instead of this machine's addresses."""
+        if not self._names:
+            return journal
+        journal.exchanges = [self._renamed(one, Exchange) for one in journal.exchanges]
+        journal.balancers = [self._renamed(one, BalancerEntry) for one in journal.balancers]
+        return journal
+
+    def _renamed(self, record: T, kind: type[T]) -> T:
+        data = msgspec.json.encode(record)
+        for address, name in self._names.items():
+            data = data.replace(address.encode(), name.encode())
+        return msgspec.json.decode(data, type=kind)
+
+    def _with_urls(self, base: Callable[[str], str]) -> LabSetup:
+        setup = self._incident.setup
+        routes = tuple(_with_url(route, base) for route in setup.api.routes)
+        return msgspec.structs.replace(setup, api=msgspec.structs.replace(setup.api, routes=routes))
+
+
+def _with_url(route: LabRoute, base: Callable[[str], str]) -> LabRoute:
+    if route.url is None or not route.url.startswith(_SCHEME):
+        return route
+    name, _, path = route.url.removeprefix(_SCHEME).partition("/")
+    return msgspec.structs.replace(route, url=f"{base(name)}/{path}")
