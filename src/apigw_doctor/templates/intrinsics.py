@@ -20,7 +20,8 @@ is `Unresolved`, with the expression and, where the template names them, the val
 import base64
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping as AbstractMapping
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as AbstractMapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -70,7 +71,7 @@ Settled: TypeAlias = Node | Unknown | None
 Include: TypeAlias = Callable[[str, Mark], Node | None]
 
 
-def _nothing_included(location: str, mark: Mark) -> Node | None:  # noqa: ARG001
+def _nothing_included(location: str, mark: Mark) -> Node | None:
     return None
 
 

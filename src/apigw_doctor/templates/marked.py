@@ -1,9 +1,9 @@
-"""YAML and JSON in which every value still knows its line and column.
+r"""YAML and JSON in which every value still knows its line and column.
 
 A template is read as its author wrote it: a key that is given twice is kept in mind, tags that nobody knows
 stay visible, short forms are spelled out, and nothing is executed.
 
->>> read = load_text("Timeout: 5\\nUri: !Sub 'x-${AWS::Region}'", "t.yaml")
+>>> read = load_text("Timeout: 5\nUri: !Sub 'x-${AWS::Region}'", "t.yaml")
 >>> read.root.get("Timeout").value, read.root.get("Timeout").mark.place
 (5, 't.yaml:1:10')
 >>> plain(read.root.get("Uri"))
@@ -18,7 +18,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 import yaml
 
-from apigw_doctor.model.errors import DoctorError, NothingReadable
+from apigw_doctor.model.errors import NothingReadable
 
 #: Real templates stay below 40 levels; readers walk a tree recursively, so it has to end.
 MAX_DEPTH = 100
@@ -27,8 +27,27 @@ MAX_VALUES = 1_000_000
 MAX_CHARACTERS = 64_000_000
 
 _FUNCTIONS = frozenset(
-    "And Base64 Cidr Equals FindInMap ForEach GetAtt GetAZs If ImportValue Join Length Not Or Select Split Sub "
-    "ToJsonString Transform".split()
+    (
+        "And",
+        "Base64",
+        "Cidr",
+        "Equals",
+        "FindInMap",
+        "ForEach",
+        "GetAtt",
+        "GetAZs",
+        "If",
+        "ImportValue",
+        "Join",
+        "Length",
+        "Not",
+        "Or",
+        "Select",
+        "Split",
+        "Sub",
+        "ToJsonString",
+        "Transform",
+    )
 )
 _OWN_NAMES = {"!Ref": "Ref", "!Condition": "Condition"}
 _YAML_TAG = "tag:yaml.org,2002:"
@@ -153,7 +172,7 @@ def _meaning(text: str) -> str | int | float | bool | None:
     word = text.lower()
     if word in _WORDS:
         return _WORDS[word]
-    if len(text) > _MAX_NUMBER or not text[:1] in "+-.0123456789":
+    if len(text) > _MAX_NUMBER or text[:1] not in "+-.0123456789":
         return text
     if _OCTAL.fullmatch(text):
         return int(text.replace("_", ""), 8)
@@ -471,18 +490,3 @@ class _Json:
     def _expect(self, sign: str, wanted: str, at: int) -> None:
         if sign != wanted:
             raise BrokenText(self._mark(at, at), f"{wanted!r} is expected here")
-
-
-__all__ = [
-    "BrokenText",
-    "Document",
-    "DoctorError",
-    "Mapping",
-    "Mark",
-    "Node",
-    "Oddity",
-    "Scalar",
-    "Sequence",
-    "load_text",
-    "plain",
-]
