@@ -89,7 +89,7 @@ class HttpService(HttpServer):
         headers = {"Content-Type": "application/json"}
         if wanted.retry_after_s is not None:
             headers["Retry-After"] = str(wanted.retry_after_s)
-        return web.Response(status=status, text=wanted.body, headers=headers)
+        return web.Response(status=status, body=wanted.body.encode(), headers=headers)
 
     def _too_late(self, request: web.Request, arrived_at: float) -> bool:
         if self._race_ms is None or request.transport is None:
