@@ -10,6 +10,7 @@ b'{"ok": true}'
 
 import binascii
 import json
+import re
 from base64 import b64decode
 from typing import Any
 
@@ -19,7 +20,10 @@ import msgspec
 _MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
 _JSON_TYPE = ("Content-Type", "application/json")
 _TEXT_TYPE = ("Content-Type", "text/plain; charset=utf-8")
-_LOWEST_STATUS, _HIGHEST_STATUS, _OK = 100, 599, 200
+#: 1xx would end no request.
+_LOWEST_STATUS, _HIGHEST_STATUS, _OK = 200, 599, 200
+#: What a header may be called (RFC 9110).
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: Between the metadata and the body of an answer that is streamed.
 _DELIMITER = b"\x00" * 8
 
@@ -61,6 +65,14 @@ def read_lenient(payload: bytes) -> ProxyAnswer | None:
         return found if found is None or not added else msgspec.structs.replace(found, headers=found.headers + added)
     body = answer.encode() if isinstance(answer, str) else payload
     return ProxyAnswer(status=_OK, headers=(_JSON_TYPE,), body=body, has_body=True)
+
+
+def read_socket(payload: bytes) -> ProxyAnswer | None:
+    """A WebSocket message's answer: without `statusCode` it is a success that says nothing."""
+    answer = _json(payload)
+    if not isinstance(answer, dict) or "statusCode" not in answer:
+        return ProxyAnswer(status=_OK)
+    return _structured(answer, _JSON_TYPE)
 
 
 def read_streamed(payload: bytes) -> ProxyAnswer | None:
@@ -133,7 +145,7 @@ def _headers(answer: dict[str, Any]) -> Headers | None:
     # A name that stands in both keeps its list only.
     listed = {name.lower() for name in several}
     pairs = [(name, value) for name, value in single.items() if name.lower() not in listed] + pairs
-    if not all(isinstance(value, str | int | float) for _, value in pairs):
+    if not all(_TOKEN.fullmatch(name) and isinstance(value, str | int | float) for name, value in pairs):
         return None
     return tuple((name, _as_text(value)) for name, value in pairs)
 

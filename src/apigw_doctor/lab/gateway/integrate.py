@@ -1,6 +1,7 @@
 """Calls the integration of a route, and turns its answer - or its silence - into what the client gets."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Protocol
 
 import msgspec
@@ -11,12 +12,13 @@ from apigw_doctor.lab.gateway.answers import (
     error_text,
     read_answer,
     read_lenient,
+    read_socket,
     read_streamed,
     service_text,
 )
 from apigw_doctor.lab.gateway.arrival import Admission, Arrival
 from apigw_doctor.lab.gateway.events import encode, proxy_event
-from apigw_doctor.lab.gateway.responses import Refusal, Reply, refuse
+from apigw_doctor.lab.gateway.responses import Refusal, Reply, frame, refuse
 from apigw_doctor.lab.gateway.tasks import Tasks
 from apigw_doctor.lab.invoking import Answer, Invoker, Trace
 from apigw_doctor.lab.records import IntegrationCall
@@ -36,7 +38,10 @@ _HTTP_PERMISSIONS = (
 #: AWS's own number, in which the 6 MB have a little room.
 _TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
 _THROTTLED, _FORBIDDEN, _NOT_FOUND, _TOO_LONG = 429, 403, 404, 413
-_OK, _BAD_REQUEST, _BAD_GATEWAY, _INTERNAL, _UNAVAILABLE = 200, 400, 502, 500, 503
+_OK, _REDIRECTED, _BAD_REQUEST, _BAD_GATEWAY, _INTERNAL, _UNAVAILABLE = 200, 300, 400, 502, 500, 503
+_JSON_TYPE = ("Content-Type", "application/json")
+#: What refused handshakes say.
+_WORDS = {one.value: one.phrase for one in HTTPStatus if one.value in range(400, 500)}
 
 
 class Served(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,8 +49,8 @@ class Served(msgspec.Struct, frozen=True, kw_only=True):
 
     reply: Reply
     call: IntegrationCall | None = None
-    #: what the function answered, where that is more than a reply (WebSocket)
-    answer: ProxyAnswer | None = None
+    #: the body that a WebSocket route's backend gave; None: it gave none
+    said: bytes | None = None
 
 
 class Integration(Protocol):
@@ -66,7 +71,8 @@ def limit_ms(api: LabApi, route: LabRoute) -> float:
 
 def trace_of(arrival: Arrival, api: LabApi) -> Trace:
     """What a function gets to know of the trace; a gateway that does not trace is no part of it."""
-    parent = arrival.subsegment_id if api.tracing and arrival.may_sample else ""
+    traces = api.tracing and api.api_type is ApiType.REST
+    parent = arrival.subsegment_id if traces and arrival.may_sample else ""
     return Trace(root=arrival.trace_root, parent=parent, sampled=arrival.may_sample)
 
 
@@ -188,10 +194,8 @@ class LambdaIntegration:
         return Served(reply=self._refuse(arrival, refusal), call=msgspec.structs.replace(call, error=error))
 
     def _read(self, arrival: Arrival, route: LabRoute, call: IntegrationCall, payload: bytes) -> Served:
-        http = self._api.api_type is ApiType.HTTP
-        socket = self._api.api_type is ApiType.WEBSOCKET
-        lenient = socket or (http and route.payload_format == "2.0")
-        answer = (read_lenient if lenient else read_streamed if route.stream else read_answer)(payload)
+        http, socket = self._api.api_type is ApiType.HTTP, self._api.api_type is ApiType.WEBSOCKET
+        answer = self._proxy_answer(arrival, route, payload)
         if answer is None:
             refusal = Refusal(
                 kind="INTEGRATION_FAILURE",
@@ -201,8 +205,27 @@ class LambdaIntegration:
             error = "Malformed Lambda proxy response"
             return Served(reply=self._refuse(arrival, refusal), call=msgspec.structs.replace(call, error=error))
         call = msgspec.structs.replace(call, status=answer.status)
-        reply = Reply(status=answer.status, body=answer.body, headers=_remapped(answer.headers), streamed=route.stream)
-        return Served(reply=reply, call=call, answer=answer)
+        headers = answer.headers if http else remapped(answer.headers)
+        reply = Reply(status=answer.status, body=answer.body, headers=headers, streamed=route.stream)
+        if socket and not _OK <= answer.status < _REDIRECTED:
+            reply = self._no_success(arrival, answer.status)
+        return Served(reply=reply, call=call, said=answer.body if socket and answer.has_body else None)
+
+    def _no_success(self, arrival: Arrival, status: int) -> Reply:
+        """A connection gets a frame of the gateway for what is no success; a handshake the function's own status."""
+        if arrival.event_type != "CONNECT":
+            return self._refuse(arrival, Refusal(kind="INTEGRATION_FAILURE", status=_INTERNAL))
+        words = _WORDS.get(status, "Internal server error")
+        return Reply(
+            status=status, body=frame(words, arrival).encode(), headers=(("Content-Type", "application/json"),)
+        )
+
+    def _proxy_answer(self, arrival: Arrival, route: LabRoute, payload: bytes) -> ProxyAnswer | None:
+        if self._api.api_type is ApiType.WEBSOCKET:
+            return read_answer(payload) if arrival.event_type == "CONNECT" else read_socket(payload)
+        if self._api.api_type is ApiType.HTTP and route.payload_format == "2.0":
+            return read_lenient(payload)
+        return read_streamed(payload) if route.stream else read_answer(payload)
 
 
 class MockIntegration:
@@ -210,7 +233,7 @@ class MockIntegration:
 
     async def call(self, arrival: Arrival, route: LabRoute, admission: Admission | None) -> Served:
         """An empty 200."""
-        return Served(reply=Reply(status=_OK, headers=(("Content-Type", "application/json"),)))
+        return Served(reply=Reply(status=_OK, headers=(_JSON_TYPE,)))
 
 
 #: Headers that belong to one connection.
@@ -224,7 +247,8 @@ HOP_BY_HOP = frozenset(
 _REMAPPED = frozenset({"authorization", "content-length", "date", "server", "user-agent", "www-authenticate", "host"})
 
 
-def _remapped(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+def remapped(headers: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """A backend's headers as they reach the client."""
     return tuple(
         (f"x-amzn-Remapped-{name}" if name.lower() in _REMAPPED else name, content)
         for name, content in headers

@@ -106,10 +106,10 @@ def denied(*, explicit: bool, lines: tuple[str, ...] = ()) -> Refusal:
 def refuse(refusal: Refusal, arrival: Arrival, api: LabApi) -> Reply:
     """The gateway's own answer."""
     kind = KINDS[refusal.kind]
-    rest = api.api_type is ApiType.REST
-    status = refusal.status or ((not rest and kind.http_status) or kind.status)
+    http = api.api_type is ApiType.HTTP
+    status = refusal.status or (http and kind.http_status) or kind.status
     message = refusal.message or kind.message
-    if api.api_type is ApiType.HTTP:
+    if http:
         message = refusal.message if refusal.message and not refusal.capital else kind.http_message or kind.message
         return _plain(refusal, status, message, json.dumps({"message": message}, separators=(",", ":")), ())
     if api.api_type is ApiType.WEBSOCKET:
