@@ -48,7 +48,7 @@ def list_them(form: str) -> None:
 @click.argument("name")
 @click.option("--requests", type=int, default=200, show_default=True, help="How many requests are made.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chance: the same seed gives the same schedule.")
-@click.option("--time-scale", "scale", type=float, default=50.0, show_default=True, help="How much faster waiting passes; up to 50 evidence keeps to its schedule.")  # fmt: skip
+@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help="How much faster waiting passes; evidence keeps to its schedule within 200 ms, or the run says so.")  # fmt: skip
 @click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder for evidence and truth.jsonl.")  # fmt: skip
 @click.option("--container", default="export", show_default=True, help="How the logs are exported: export, gzip, filter-log-events, json-lines, insights ...")  # fmt: skip
 @click.option("--log-level", "log_level", type=click.Choice(["ERROR", "INFO", "data-trace"]), help="The execution log's level; default: as the scenario says.")  # fmt: skip
@@ -82,3 +82,40 @@ def run(name: str, requests: int, seed: int, scale: float, folder: Path, contain
             err=True,
         )
         sys.exit(3)
+
+
+@command.command("try")
+@click.argument("fix")
+@click.option("--scenario", "name", required=True, help="The scenario to play without and with the remedy.")
+@click.option("--requests", type=int, default=200, show_default=True, help="How many requests are made.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Chance: both runs have the same arrivals.")
+@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help="How much faster waiting passes.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def try_it(fix: str, name: str, requests: int, seed: int, scale: float, form: str) -> None:
+    """Play a scenario again with a remedy in place: what it was predicted to save, and what it saves.
+
+    FIX is a remedy's id as reports give it: integration-timeout, provisioned-concurrency, snapstart,
+    client-timeouts, function-timeout, concurrency, load-balancer-idle-timeout.
+    """
+    from apigw_doctor.workflows.lab_try import try_fix
+
+    trial = try_fix(fix, name, requests=requests, seed=seed, scale=scale)
+    if form == "json":
+        import msgspec
+
+        told = msgspec.to_builtins(trial)
+        told |= {"predicted_percent": trial.predicted_percent, "saved_percent": trial.saved_percent}
+        click.echo(json.dumps(told, indent=1))
+        return
+    of = f"of {trial.failed_before} failed requests"
+    said = "the report does not name it" if trial.predicted is None else f"{trial.predicted} {of}"
+    click.echo(f"{trial.scenario}, {trial.requests} requests, without and with {trial.fix}")
+    click.echo(f"  predicted to save  {said}" + _percent(trial.predicted_percent))
+    click.echo(f"  saves              {trial.saved} {of}{_percent(trial.saved_percent)}")
+    if trial.broken:
+        click.echo(f"  newly failing      {trial.broken}")
+    click.echo(f"  still failing      {trial.failed_after}")
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f" ({share:.0f} %)"

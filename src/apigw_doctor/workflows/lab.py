@@ -1,5 +1,6 @@
 """The lab: play a scenario into a folder of evidence with its truth."""
 
+import zlib
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from apigw_doctor.model.errors import UsageError
 
 __all__ = ["LabRun", "list_scenarios", "play_scenario", "run_scenario"]
 
-DEFAULT_SCALE = 50.0
+DEFAULT_SCALE = 200.0
 MAX_REQUESTS = 100_000
 
 
@@ -37,11 +38,23 @@ def list_scenarios() -> list[Scenario]:
 
 def play_scenario(name: str, *, requests: int, seed: int, scale: float = DEFAULT_SCALE) -> Played:
     """Play a scenario; nothing is written."""
+    checked(requests, scale)
+    scenario = find(name)
+    # Ids and days of one scenario are not those of another, so that two folders can be read together.
+    return play_incident(scenario.incident(seed=seed, requests=requests), seed=run_number(name, seed), scale=scale)
+
+
+def checked(requests: int, scale: float) -> None:
+    """Refuse what the lab cannot play."""
     if not 1 <= requests <= MAX_REQUESTS:
         raise UsageError(f"--requests is {requests}; the lab plays 1 to {MAX_REQUESTS:,} requests")
-    if scale < 1:
+    if not scale >= 1:
         raise UsageError(f"--time-scale is {scale:g}; the lab's clock runs at 1 (as on the wall) or faster")
-    return play_incident(find(name).incident(seed=seed, requests=requests), seed=seed, scale=scale)
+
+
+def run_number(name: str, seed: int) -> int:
+    """The number that ids and the day of a run follow from."""
+    return zlib.crc32(f"{name} {seed}".encode())
 
 
 def run_scenario(

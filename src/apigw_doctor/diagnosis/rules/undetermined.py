@@ -4,7 +4,7 @@ from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
 from apigw_doctor.diagnosis.signs import cited
 from apigw_doctor.evidence.tables import ClientReply, EdgeRequest, GatewayRequest, LambdaInvocation
-from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer, Outcome
+from apigw_doctor.model.terms import Boundary, Confidence, Kind, Layer, LimitBasis, Outcome
 
 
 @rule(
@@ -54,6 +54,8 @@ def _known(clocks: Clocks, request: GatewayRequest | None) -> str:
     if clocks.kind is Kind.NEAR_LIMIT:
         return f"answered{after}, near the limit of {clocks.limit_ms:.0f} ms"
     if clocks.cut_by_gateway:
+        if clocks.limit_basis is LimitBasis.DEFAULT:
+            return f"the gateway stopped waiting{after}; {clocks.limit_ms:.0f} ms is the default, what is set is not known"
         return f"the gateway stopped waiting{after}, its integration timeout is {clocks.limit_ms:.0f} ms"
     if clocks.boundary not in (Boundary.NONE, Boundary.UNKNOWN):
         return f"the {clocks.boundary.value.replace('-', ' ')} fired{after}"

@@ -92,7 +92,8 @@ def request(step, plan):
     for attempt in range(1, attempts + 1):
         connection = http.client.HTTPConnection(host, port, timeout=step.get("timeout_s"))
         try:
-            connection.request("GET", f"/{step.get('path', '')}?ms={step.get('ms', 0):.0f}")
+            ms = step.get("ms", 0) if attempt == 1 else step.get("ms_again", step.get("ms", 0))
+            connection.request("GET", f"/{step.get('path', '')}?ms={ms:.0f}")
             response = connection.getresponse()
             response.read()
             if response.status < 500:
