@@ -135,8 +135,11 @@ def run(spec: dict[str, object]) -> None:
 def join(path: str, name: str, role: str) -> socket.socket:
     """A connection to the lab for one purpose of this environment."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(path)
-    connection.sendall(json.dumps({"id": name, "role": role}).encode() + b"\n")
+    try:
+        connection.connect(path)
+        connection.sendall(json.dumps({"id": name, "role": role}).encode() + b"\n")
+    except OSError:  # the lab has stopped meanwhile
+        os._exit(0)
     return connection
 
 

@@ -149,8 +149,8 @@ class Execution:
                 run.response_ms = now - run.started_at
                 run.answer(self._answer(run.job, body, None))
             elif event == "error":
-                run.outcome, run.error_type = "error", error_type
-                run.error_message = _message(body)
+                run.outcome, run.error_type = "error", _said(body, "errorType") or error_type
+                run.error_message = _said(body, "errorMessage")
                 run.response_ms = now - run.started_at
                 run.answer(self._answer(run.job, body, "Unhandled"))
             elif event == "next":
@@ -173,7 +173,7 @@ class Execution:
             body = _body(text, None if old else run.error_type)
         elif event == "init-error":
             run.outcome, run.error_type = "error", error_type
-            run.error_message = _message(body)
+            run.error_message = _said(body, "errorMessage")
         else:
             run.outcome, run.error_type = "error", error_type or "Runtime.ExitError"
             run.error_message = body.decode() or "Runtime exited without providing a reason"
@@ -263,12 +263,12 @@ class Execution:
         """The runtime client's log."""
         self._output.frames(data)
 
-    def on_exit(self, status: int) -> None:
-        """The process ended."""
-        self._let_go()
-        pid, self._pid = self._pid, None
-        if pid is None:
+    def on_exit(self, pid: int, status: int) -> None:
+        """A process ended; an earlier one, which was killed, does not matter any more."""
+        if pid != self._pid:
             return
+        self._let_go()
+        self._pid = None
         self.ready = False
         words = (
             "Runtime exited without providing a reason"
@@ -519,11 +519,12 @@ def _body(message: str, error_type: str | None) -> bytes:
     ).encode()
 
 
-def _message(body: bytes) -> str | None:
+def _said(body: bytes, key: str) -> str | None:
+    """A text of the error document that the runtime client posted."""
     with contextlib.suppress(ValueError):
         said = json.loads(body)
-        if isinstance(said, dict) and isinstance(said.get("errorMessage"), str):
-            return str(said["errorMessage"])
+        if isinstance(said, dict) and isinstance(said.get(key), str):
+            return str(said[key])
     return None
 
 

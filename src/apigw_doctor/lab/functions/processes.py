@@ -32,8 +32,8 @@ class Process(Protocol):
     def on_ask(self, message: dict[str, Any], reply: Callable[[dict[str, Any]], None]) -> None:
         """The process asks the clock or the schedule something."""
 
-    def on_exit(self, status: int) -> None:
-        """The process ended; a negative status is the signal."""
+    def on_exit(self, pid: int, status: int) -> None:
+        """A process ended; a negative status is the signal."""
 
 
 class Processes:
@@ -142,7 +142,7 @@ class Processes:
             else:
                 ended = self._by_pid.pop(message["ended"], None)
                 if ended is not None:
-                    ended.on_exit(message["status"])
+                    ended.on_exit(message["ended"], message["status"])
 
     def _accept(self) -> None:
         while True:
