@@ -99,7 +99,7 @@ def api(api_type: ApiType = ApiType.REST, *routes: LabRoute, **more: Any) -> Lab
     return LabApi(**{"api_id": "a1b2c3d4e5", "name": "shop", "api_type": api_type, "routes": routes, **default, **more})
 
 
-def route(path: str = "/orders/{id}", method: str = "GET", function: str = "orders", **more: Any) -> LabRoute:
+def route(path: str = "/orders/{id}", method: str = "GET", function: str | None = "orders", **more: Any) -> LabRoute:
     """A route to a function."""
     return LabRoute(**{"method": method, "path": path, "function": function, **more})
 
@@ -107,6 +107,13 @@ def route(path: str = "/orders/{id}", method: str = "GET", function: str = "orde
 def authorizer(**more: Any) -> LabAuthorizer:
     """An authorizer whose function is `guard`."""
     return LabAuthorizer(**{"id": "auth01", "name": "tokens", "function": "guard", **more})
+
+
+def policy(effect: str = "Allow", resource: str = "*", **more: Any) -> dict[str, Any]:
+    """What an authorizer answers."""
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": "customer-4711", "policyDocument": document, **more}
 
 
 @dataclass

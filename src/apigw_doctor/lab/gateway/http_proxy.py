@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import io
 import os
 import socket
 from urllib.parse import quote
@@ -103,6 +104,8 @@ class HttpIntegration:
             auto_decompress=False,
             skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
         )
+        # aiohttp asks again, unbidden, where the connection of an idempotent request breaks; the gateway does not.
+        self._session._retry_connection = False
 
     async def stop(self) -> None:
         """Close what is open."""
@@ -186,7 +189,7 @@ class HttpIntegration:
             arrival.method or "POST",
             URL(url, encoded=True),
             headers=self._headers(arrival),
-            data=arrival.body or None,
+            data=io.BytesIO(arrival.body) if arrival.body else None,
             allow_redirects=False,
             timeout=ClientTimeout(total=None, sock_connect=connect_s, ceil_threshold=_NEVER),
         )
