@@ -17,7 +17,6 @@ from apigw_doctor.lab.scenarios.incident import Call, Incident
 from apigw_doctor.lab.setup import LabSetup
 from apigw_doctor.lab.truth import TruthRow, truth_row
 from apigw_doctor.lab.world import World
-from apigw_doctor.model.terms import ApiType
 
 #: Evidence may be off its schedule by so much; beyond, the run says that it could not hold it.
 TOLERANCE_MS = 200.0
@@ -25,6 +24,8 @@ TOLERANCE_MS = 200.0
 _DAY_MS = 86_400_000.0
 #: Before the first call, so that provisioned environments lie well before it.
 _LEAD_MS = 30_000.0
+#: What never comes back works for so long.
+_FOREVER_MS = 1e8
 
 
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     setup: LabSetup
     journal: Journal
     truth: tuple[TruthRow, ...]
+    #: trace root -> the status that the caller got; None: it gave up
+    outcomes: dict[str, int | None]
     #: requests that are more than `TOLERANCE_MS` off, worst first
     drifts: tuple[Drift, ...]
     worst_drift_ms: float
@@ -59,9 +62,10 @@ class _Stage:
     def __init__(self, incident: Incident, clock: Clock, seed: int) -> None:
         self._incident, self._clock, self._seed = incident, clock, seed
         self._journal = Journal()
+        self._outcomes: dict[str, int | None] = {}
         self._roots = random.Random(f"traces-{seed}")  # noqa: S311 - names
         self._start_ms = clock.now_ms() + _LEAD_MS
-        self._world = World(incident, clock, self._journal)
+        self._world = World(incident, clock, self._journal, start_ms=self._start_ms, seed=seed)
 
     async def play(self) -> Played:
         incident = self._incident
@@ -74,9 +78,10 @@ class _Stage:
         try:
             await host.start()
             port = await gateway.start()
-            address = await self._world.front(("127.0.0.1", port))
+            direct = ("127.0.0.1", port)
+            edge = await self._world.front(direct)
             roots = [self._root(call) for call in incident.calls]
-            await self._calls(address, roots)
+            await self._calls(direct, edge, roots)
             await gateway.drain()
             await host.drain()
         finally:
@@ -91,15 +96,15 @@ class _Stage:
     def _root(self, call: Call) -> str:
         return f"1-{int((self._start_ms + call.at_ms) / 1000.0):08x}-{self._roots.getrandbits(96):024x}"
 
-    async def _calls(self, address: tuple[str, int], roots: list[str]) -> None:
-        setup = self._world.setup
-        async with Caller(self._clock, address, journal=self._journal) as caller:
-            if setup.api.api_type is ApiType.WEBSOCKET:
-                from apigw_doctor.lab.sockets import converse
-
-                await converse(self._clock, caller, setup, self._incident.calls, self._start_ms, self._headers)
-                return
-            work = [self._call(caller, call, root) for call, root in zip(self._incident.calls, roots, strict=True)]
+    async def _calls(self, direct: tuple[str, int], edge: tuple[str, int], roots: list[str]) -> None:
+        async with (
+            Caller(self._clock, direct, journal=self._journal) as caller,
+            Caller(self._clock, edge, journal=self._journal) as viewer,
+        ):
+            work = [
+                self._call(viewer if call.edge else caller, call, root)
+                for call, root in zip(self._incident.calls, roots, strict=True)
+            ]
             await asyncio.gather(*work)
 
     async def _call(self, caller: Caller, call: Call, root: str) -> None:
@@ -107,14 +112,16 @@ class _Stage:
             self._world.backend[root] = _backend(call)
         await self._until(call.at_ms)
         api = self._world.setup.api
+        host = self._incident.edge_host if call.edge else api.domain_name
         stage = "" if api.stage == "$default" else f"/{api.stage}"
-        await caller.send(
+        entry = await caller.send(
             call.method,
-            f"https://{api.domain_name}{stage}{call.path}",
+            f"https://{host}{stage}{call.path}",
             headers=self._headers(call, root),
             body=call.body or None,
             timeout_ms=call.course.clocks.client_ms,
         )
+        self._outcomes[root] = entry.status
 
     async def _until(self, at_ms: float) -> None:
         await asyncio.sleep(max((self._start_ms + at_ms - self._clock.now_ms()) / 1000.0, 0.0))
@@ -123,8 +130,10 @@ class _Stage:
         headers = {"X-Amzn-Trace-Id": f"Root={root}", "X-Forwarded-For": call.source_ip, **call.headers}
         headers["X-Lab-Plan"] = json.dumps(self._plan(call))
         if call.course.authorizer:
-            spent = sum(part.ms for part in call.course.authorizer)
-            headers["X-Lab-Authorizer-Plan"] = json.dumps({"ms": spent})
+            plan = {"ms": min(sum(part.ms for part in call.course.authorizer), _FOREVER_MS)}
+            for part in call.course.authorizer:
+                plan |= part.step or {}
+            headers["X-Lab-Authorizer-Plan"] = json.dumps(plan)
         return headers
 
     def _plan(self, call: Call) -> dict[str, Any]:
@@ -139,13 +148,16 @@ class _Stage:
 
     def _played(self, roots: list[str]) -> Played:
         exchanges = {one.trace_id: one for one in self._journal.exchanges if one.event_type != "DISCONNECT"}
-        ends = {one.trace_id: one for one in self._journal.functions if isinstance(one, InvocationEnded)}
+        ends = {
+            (one.trace_id, one.function): one for one in self._journal.functions if isinstance(one, InvocationEnded)
+        }
         rows, drifts, worst_ms = [], [], 0.0
         for call, root in zip(self._incident.calls, roots, strict=True):
             exchange = exchanges.get(root)
             if exchange is None:
                 continue
-            rows.append(truth_row(call, exchange, ends.get(root)))
+            called = None if exchange.integration is None else exchange.integration.function
+            rows.append(truth_row(call, exchange, ends.get((root, called or ""))))
             drift = _drift(call.course, exchange)
             off_ms = abs(drift.measured_ms - drift.scheduled_ms)
             worst_ms = max(worst_ms, off_ms)
@@ -157,6 +169,7 @@ class _Stage:
             setup=self._world.shown_setup,
             journal=journal,
             truth=tuple(rows),
+            outcomes=self._outcomes,
             drifts=tuple(drifts),
             worst_drift_ms=worst_ms,
         )
@@ -171,7 +184,7 @@ def _step(part: Part) -> dict[str, Any]:
 def _backend(call: Call) -> dict[str, str]:
     """How an HTTP backend is to answer this call."""
     spent_ms = sum(part.ms for part in call.course.run)
-    plan = {"ms": str(min(spent_ms, 1e8))}
+    plan = {"ms": str(min(spent_ms, _FOREVER_MS))}
     return plan | {key: str(call.plan[key]) for key in ("status", "hang_up") if key in call.plan}
 
 

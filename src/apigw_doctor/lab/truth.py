@@ -40,7 +40,6 @@ class TruthRow(msgspec.Struct, frozen=True, kw_only=True):
 def truth_row(call: Call, exchange: Exchange, invocation: InvocationEnded | None) -> TruthRow:
     """The truth about one call, under the ids that it had."""
     said = truth(call.course)
-    outer = said.boundary in (Boundary.CLIENT_TIMEOUT, Boundary.EDGE_TIMEOUT)
     status: int | None = exchange.status
     if said.boundary is Boundary.EDGE_TIMEOUT:
         status = 504
@@ -56,7 +55,8 @@ def truth_row(call: Call, exchange: Exchange, invocation: InvocationEnded | None
         layer=None if said.layer is None else said.layer.value,
         cause=said.cause,
         also=said.also,
-        elapsed_ms=round(said.ended_ms if outer else exchange.completed_at - exchange.arrived_at, 3),
+        # At the gateway, also where somebody before it gave up sooner.
+        elapsed_ms=round(exchange.completed_at - exchange.arrived_at, 3),
         limit_ms=call.course.clocks.limit_ms,
         timer_ms=said.timer_ms,
         invocation=None if invocation is None else {"request_id": invocation.request_id},

@@ -8,12 +8,15 @@ from aiohttp import web
 
 from apigw_doctor.lab.clock import Clock
 from apigw_doctor.lab.gateway.ids import read_trace
+from apigw_doctor.lab.network.balancer import Balancer, Target
+from apigw_doctor.lab.network.edge import Edge, EdgeSettings
+from apigw_doctor.lab.network.faults import Fault
 from apigw_doctor.lab.network.relay import Relay
 from apigw_doctor.lab.network.services import HttpService
 from apigw_doctor.lab.network.serving import HttpServer
 from apigw_doctor.lab.records import BalancerEntry, Exchange, Journal
 from apigw_doctor.lab.scenarios.incident import Incident, Service
-from apigw_doctor.lab.setup import LabRoute, LabSetup
+from apigw_doctor.lab.setup import LabBalancer, LabRoute, LabSetup
 
 _SCHEME = "lab://"
 T = TypeVar("T", bound=msgspec.Struct)
@@ -39,8 +42,9 @@ class PlannedService(HttpService):
 class World:
     """Everything round gateway and functions."""
 
-    def __init__(self, incident: Incident, clock: Clock, journal: Journal) -> None:
+    def __init__(self, incident: Incident, clock: Clock, journal: Journal, *, start_ms: float, seed: int = 0) -> None:
         self._incident, self._clock, self._journal = incident, clock, journal
+        self._start_ms, self._seed = start_ms, seed
         self._servers: list[HttpServer] = []
         self._relays: list[Relay] = []
         self._names: dict[str, str] = {}
@@ -58,8 +62,22 @@ class World:
         self.setup = self._with_urls(lambda name: "http://{}:{}".format(*self.addresses[name]))
 
     async def front(self, gateway: tuple[str, int]) -> tuple[str, int]:
-        """Where callers go: the gateway itself, or the edge before it."""
-        return gateway
+        """Where callers go that come through the edge; the gateway itself where there is none."""
+        timeout_ms = self._incident.edge_timeout_ms
+        if timeout_ms is None:
+            return gateway
+        edge = Edge(
+            self._clock,
+            gateway,
+            self._journal,
+            EdgeSettings(read_timeout_ms=timeout_ms),
+            origin_host=self.setup.api.domain_name,
+            seed=self._seed,
+        )
+        await edge.start()
+        # Stopped first: it has connections to the gateway.
+        self._servers.insert(0, edge)
+        return edge.address
 
     async def stop(self) -> None:
         """Stop all services."""
@@ -69,23 +87,50 @@ class World:
             await server.stop()
 
     async def _service(self, service: Service) -> tuple[str, int]:
+        if service.kind == "balancer":
+            behind = await self._balancer(service)
+        else:
+            behind = (await self._http(service)).address
+        port = (await self._relay(behind, service.faults)).port
+        self._names[f"http://127.0.0.1:{port}"] = service.url
+        self._names[f"127.0.0.1:{port}"] = service.host
+        return ("127.0.0.1", port)
+
+    async def _http(self, service: Service) -> HttpServer:
         server = PlannedService(self._clock, self.backend, **service.options)
         await server.start()
         self._servers.append(server)
-        relay = Relay(self._clock, server.address, on_wake=lambda port: self.on_wake(port))
+        return server
+
+    async def _balancer(self, service: Service) -> tuple[str, int]:
+        targets = []
+        for number, faults in enumerate(service.targets):
+            relay = await self._relay((await self._http(service)).address, faults)
+            targets.append(Target(address=("127.0.0.1", relay.port), shown=f"10.0.{number + 1}.20:8080"))
+        balancer = Balancer(self._clock, service.balancer or LabBalancer(), targets, self._journal)
+        await balancer.start()
+        self._servers.append(balancer)
+        return balancer.address
+
+    async def _relay(self, behind: tuple[str, int], faults: tuple[Fault, ...]) -> Relay:
+        relay = Relay(self._clock, behind, on_wake=lambda port: self.on_wake(port))
         await relay.start()
-        for fault in service.faults:
-            relay.set(fault)
+        relay.set(*(self._dated(fault) for fault in faults))
         self._relays.append(relay)
-        self._names[f"http://127.0.0.1:{relay.port}"] = f"https://{service.host}"
-        self._names[f"127.0.0.1:{relay.port}"] = service.host
-        return ("127.0.0.1", relay.port)
+        return relay
+
+    def _dated(self, fault: Fault) -> Fault:
+        """Windows are told from the lab's start; the relay wants them on the clock."""
+        ends = {name: getattr(fault, name) for name in ("from_ms", "until_ms")}
+        return msgspec.structs.replace(
+            fault, **{name: at_ms + self._start_ms for name, at_ms in ends.items() if at_ms is not None}
+        )
 
     @property
     def shown_setup(self) -> LabSetup:
         """The setup as configuration shows it."""
-        hosts = {service.name: service.host for service in self._incident.services}
-        return self._with_urls(lambda name: f"https://{hosts[name]}")
+        urls = {service.name: service.url for service in self._incident.services}
+        return self._with_urls(lambda name: urls[name])
 
     def disguise(self, journal: Journal) -> Journal:
         """The journal with the services' own names instead of this machine's addresses."""

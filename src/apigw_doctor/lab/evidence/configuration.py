@@ -195,10 +195,17 @@ def get_integration(route: LabRoute, setup: LabSetup) -> Document:
 def _uri(route: LabRoute, setup: LabSetup) -> str | None:
     if route.function is None:
         return route.url
-    arn = setup.function(route.function).called_arn
+    arn = _function_arn(route.function, setup)
     version = "2021-11-15" if route.stream else "2015-03-31"
     what = "response-streaming-invocations" if route.stream else "invocations"
     return f"arn:aws:apigateway:{setup.api.region}:lambda:path/{version}/functions/{arn}/{what}"
+
+
+def _function_arn(name: str, setup: LabSetup) -> str:
+    """Also of a function that is not ours to call: the gateway has only its name."""
+    if known := [one for one in setup.functions if one.name == name]:
+        return known[0].called_arn
+    return f"arn:aws:lambda:{setup.api.region}:{setup.api.account_id}:function:{name}"
 
 
 def _authorizer_uri(authorizer: LabAuthorizer, api: LabApi) -> str:
@@ -334,7 +341,7 @@ def _v2_integration(route: LabRoute, setup: LabSetup) -> Document:
     }
     if route.kind != "mock":
         # The API takes the function's own ARN and prints it; on WebSocket APIs it is the path of Lambda's API.
-        arn = setup.function(route.function).called_arn if route.function else None
+        arn = _function_arn(route.function, setup) if route.function else None
         integration["IntegrationUri"] = arn if arn is not None and not websocket else _uri(route, setup)
     if websocket:
         integration |= {"PassthroughBehavior": "WHEN_NO_MATCH"}

@@ -3,7 +3,9 @@
 A `Course` says what a request goes through, part by part, each with its milliseconds; parts that were injected carry
 the cause that they stand for. `play` lets the timers of `Clocks` run against it on paper. The truth's cause is the one
 that would have saved the request if removed alone; if several would, the one with most of the milliseconds; if none
-would, the largest, with the others as `also`. Nothing here knows how a diagnosis decides.
+would, the largest, with the others as `also`. A timer that was set below what the others allow counts as a cause of
+its own: the integration's where `proper_limit_ms` says so, the edge's and the client's where they fired. Nothing here
+knows how a diagnosis decides.
 """
 
 import math
@@ -13,6 +15,9 @@ import msgspec
 from apigw_doctor.model.terms import Boundary, Layer
 
 _NEVER = math.inf
+_LIMIT, _EDGE, _CLIENT = "integration-timeout-too-low", "edge-timeout", "client-gave-up"
+#: causes that are a timer, not a part
+_OF_TIMERS = {_LIMIT: Layer.GATEWAY, _EDGE: Layer.EDGE, _CLIENT: Layer.CLIENT}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,22 +95,28 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def play(course: Course, without: str | None = None) -> Fate:
-    """Run the timers against the course; `without` takes the parts of one cause out."""
+    """Run the timers against the course; `without` takes the parts, or the timer, of one cause out."""
+    inner = _inner(course, without)
+    outer = [
+        Fate(boundary=boundary, ended_ms=timer_ms, timer_ms=timer_ms)
+        for cause, boundary, timer_ms in (
+            (_EDGE, Boundary.EDGE_TIMEOUT, course.clocks.edge_ms),
+            (_CLIENT, Boundary.CLIENT_TIMEOUT, course.clocks.client_ms),
+        )
+        if timer_ms is not None and timer_ms < inner.ended_ms and cause != without
+    ]
+    return min([*outer, inner], key=lambda fate: fate.ended_ms)
+
+
+def _inner(course: Course, without: str | None) -> Fate:
+    """What the gateway sees."""
     clocks = course.clocks
     authorizer_ms = _total(course.authorizer, without)
     if clocks.authorizer_ms is not None and authorizer_ms > clocks.authorizer_ms:
-        inner = Fate(boundary=Boundary.AUTHORIZER_TIMEOUT, ended_ms=clocks.authorizer_ms, timer_ms=clocks.authorizer_ms)
-    else:
-        inner = _integration(course, without, authorizer_ms)
-    outer = [
-        Fate(boundary=boundary, ended_ms=timer_ms, timer_ms=timer_ms)
-        for boundary, timer_ms in (
-            (Boundary.EDGE_TIMEOUT, clocks.edge_ms),
-            (Boundary.CLIENT_TIMEOUT, clocks.client_ms),
-        )
-        if timer_ms is not None and timer_ms < inner.ended_ms
-    ]
-    return min([*outer, inner], key=lambda fate: fate.ended_ms)
+        return Fate(boundary=Boundary.AUTHORIZER_TIMEOUT, ended_ms=clocks.authorizer_ms, timer_ms=clocks.authorizer_ms)
+    if not course.invoked:
+        return Fate(boundary=Boundary.NONE, ended_ms=authorizer_ms)
+    return _integration(course, without, authorizer_ms)
 
 
 def _integration(course: Course, without: str | None, before_ms: float) -> Fate:
@@ -116,7 +127,7 @@ def _integration(course: Course, without: str | None, before_ms: float) -> Fate:
         # Cut, and run again inside the invocation.
         init_ms, run_ms = clocks.init_ms, init_ms + run_ms
     limit_ms = clocks.limit_ms
-    if without == "integration-timeout-too-low" and clocks.proper_limit_ms is not None:
+    if without == _LIMIT and clocks.proper_limit_ms is not None:
         limit_ms = clocks.proper_limit_ms
     ends = [(limit_ms, Boundary.INTEGRATION_TIMEOUT, limit_ms)]
     if course.lambda_target and clocks.function_ms is not None and run_ms > clocks.function_ms:
@@ -144,7 +155,7 @@ def truth(course: Course) -> Truth:
             timed_out=ending is not None and ending.boundary is not Boundary.NONE,
             ended_ms=fate.ended_ms,
         )
-    shares = _shares(course, fate.ended_ms)
+    shares = _shares(course, fate)
     saving = [cause for cause in shares if _saved(course, fate, cause)]
     ranked = sorted(saving or shares, key=lambda cause: -shares[cause])
     cause = ranked[0] if ranked else None
@@ -168,26 +179,29 @@ def _total(parts: tuple[Part, ...], without: str | None) -> float:
     return sum(part.normal_ms if without is not None and part.cause == without else part.ms for part in parts)
 
 
-def _shares(course: Course, ended_ms: float) -> dict[str, float]:
-    """Milliseconds of each injected cause until the request ended."""
+def _shares(course: Course, fate: Fate) -> dict[str, float]:
+    """Milliseconds of each injected cause until the request ended; of a timer, those that it fired too early."""
     shares: dict[str, float] = {}
     at_ms = 0.0
-    parts = (*course.authorizer, *course.init, *course.path, *course.run)
-    for part in parts:
-        spent_ms = max(min(part.ms, ended_ms - at_ms), 0.0)
+    for part in _parts(course):
+        spent_ms = max(min(part.ms, fate.ended_ms - at_ms), 0.0)
         if part.cause is not None:
             shares[part.cause] = shares.get(part.cause, 0.0) + spent_ms - min(part.normal_ms, spent_ms)
         at_ms += spent_ms
     proper_ms = course.clocks.proper_limit_ms
     if proper_ms is not None and proper_ms > course.clocks.limit_ms:
-        shares["integration-timeout-too-low"] = proper_ms - course.clocks.limit_ms
+        shares[_LIMIT] = proper_ms - course.clocks.limit_ms
+    for cause, boundary in ((_EDGE, Boundary.EDGE_TIMEOUT), (_CLIENT, Boundary.CLIENT_TIMEOUT)):
+        if fate.boundary is boundary:
+            shares[cause] = _inner(course, None).ended_ms - fate.ended_ms
     return shares
 
 
+def _parts(course: Course) -> tuple[Part, ...]:
+    return (*course.authorizer, *course.init, *course.path, *course.run)
+
+
 def _layer(course: Course, cause: str | None) -> Layer | None:
-    if cause == "integration-timeout-too-low":
-        return Layer.GATEWAY
-    for part in (*course.authorizer, *course.init, *course.path, *course.run):
-        if part.cause == cause:
-            return part.layer
-    return None
+    if cause in _OF_TIMERS:
+        return _OF_TIMERS[cause]
+    return next((part.layer for part in _parts(course) if part.cause == cause), None)

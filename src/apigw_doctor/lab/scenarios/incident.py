@@ -42,15 +42,24 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Something that functions or integrations call, behind a relay.
 
-    `host` is the name that evidence shows for it. `kind` `balancer` is a load balancer before an HTTP service.
+    `host` is the name that evidence shows for it. `kind` `balancer` is a load balancer before HTTP services, one for
+    each of `targets`, which are the faults of the paths to them. Windows of faults are milliseconds after the lab's
+    start, as those of calls are.
     """
 
     name: str
     host: str
     kind: str = "http"
+    #: on the way to the service, or to its load balancer
     faults: tuple[Fault, ...] = ()
     balancer: LabBalancer | None = None
+    targets: tuple[tuple[Fault, ...], ...] = ((),)
     options: dict[str, float] = {}
+
+    @property
+    def url(self) -> str:
+        """Where evidence says that it is; a load balancer inside a VPC speaks plain HTTP."""
+        return f"{'http' if self.kind == 'balancer' else 'https'}://{self.host}"
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +70,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[Service, ...] = ()
     #: functions trace their calls with AWS's X-Ray SDK
     sdk: bool = False
-    #: the edge's read timeout, where calls go through one
+    #: the edge's read timeout, where calls go through one; `edge_host` is the name that viewers know
     edge_timeout_ms: float | None = None
+    edge_host: str = "shop.example.com"
 
 
 class Draw(msgspec.Struct, frozen=True):

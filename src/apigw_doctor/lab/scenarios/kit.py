@@ -1,8 +1,10 @@
 """Pieces that scenarios are built from: an API like many, functions, parts of a course."""
 
 import math
+from typing import TypeVar
 
 from apigw_doctor.lab.evidence.access import RECOMMENDED
+from apigw_doctor.lab.network.faults import Fault
 from apigw_doctor.lab.scenarios.course import Clocks, Part
 from apigw_doctor.lab.scenarios.incident import CODE
 from apigw_doctor.lab.setup import LabApi, LabFunction, LabRoute, LabSetup, LogForm
@@ -11,6 +13,7 @@ from apigw_doctor.limits.table import value
 from apigw_doctor.model.terms import ApiType, Layer
 
 NEVER = math.inf
+F = TypeVar("F", bound=Fault)
 REST_LIMIT_MS = default_integration_limit_ms("rest", "regional")
 HTTP_LIMIT_MS = default_integration_limit_ms("http")
 
@@ -111,3 +114,29 @@ def dependency(
     if trace:
         fields["trace"] = trace
     return Part(layer=Layer.DEPENDENCY, name=words, ms=ms, cause=cause, normal_ms=normal_ms, step=fields | dict(step))
+
+
+def http_clocks(limit_ms: float = REST_LIMIT_MS, **more: float | None) -> Clocks:
+    """The timers of a backend that is no function."""
+    return Clocks(limit_ms=limit_ms, **more)
+
+
+def backend(ms: float, *, cause: str | None = None, normal_ms: float = 0.0) -> Part:
+    """The work of a backend that is no function."""
+    return Part(layer=Layer.BACKEND, name="backend", ms=ms, cause=cause, normal_ms=normal_ms)
+
+
+def way(ms: float, *, cause: str | None = None, normal_ms: float = 0.0) -> Part:
+    """The way from the gateway to a backend; infinite where nobody answers the connect."""
+    return Part(layer=Layer.NETWORK, name="network path", ms=ms, cause=cause, normal_ms=normal_ms)
+
+
+def check(ms: float, *, cause: str | None = None, normal_ms: float = 0.0, **step: object) -> Part:
+    """The Lambda authorizer's work; `fail` in `step` is what it raises afterwards."""
+    layer, name = Layer.AUTHORIZER, "authorizer"
+    return Part(layer=layer, name=name, ms=ms, cause=cause, normal_ms=normal_ms, step=dict(step) or None)
+
+
+def around(at_ms: float, kind: type[F], before_ms: float = 400.0, after_ms: float = 400.0, **more: object) -> F:
+    """A fault that only the call at this moment meets."""
+    return kind(from_ms=at_ms - before_ms, until_ms=at_ms + after_ms, **more)
