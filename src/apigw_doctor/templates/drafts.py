@@ -48,6 +48,16 @@ class Draft(msgspec.Struct, kw_only=True):
         if body.binary_media_types:
             self.fields.values.setdefault("binary_media_types", body.binary_media_types)
 
+    def add_route(self, route: Route) -> None:
+        """Add a route; one that the body already has gets the integration, and what the new one says of access."""
+        for number, one in enumerate(self.routes):
+            if (one.method, one.path) == (route.method, route.path):
+                keeps = "authorization" in one.marks and "authorization" not in route.marks
+                kept = {"authorizer": one.authorizer, "authorization": one.authorization} if keeps else {}
+                self.routes[number] = msgspec.structs.replace(route, marks=one.marks | route.marks, **kept)
+                return
+        self.routes.append(route)
+
     def finished(self) -> Api:
         """The record."""
         return Api(

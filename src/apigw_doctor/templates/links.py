@@ -17,6 +17,12 @@ from apigw_doctor.templates.intrinsics import Unresolved
 _REFERENCE = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.([A-Za-z0-9_.]+))?\}")
 #: what stands behind the function in an ARN or URI: `:live`, `:${Alias}`, `:${stageVariables.alias}`
 _QUALIFIER = re.compile(r":(\$LATEST|[A-Za-z0-9_-]+|\$\{[^{}]+\})")
+#: `${AWS::Region}` in a text that nobody substitutes here
+_PSEUDO = re.compile(r"\$\{AWS::[A-Za-z]+\}")
+#: the function in a URI: `functions/${Orders.Arn}`, `function:${Orders}`, `functions/orders/invocations`
+_FUNCTION_PART = re.compile(
+    r"(?:functions/|function:)(?:\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9]+)?\}|([A-Za-z0-9_-]+)(?=[:/]|$))"
+)
 _ALIAS_ATTRIBUTES = ("Alias", "Version")
 _ACTION = re.compile(r"arn:[^:]*:apigateway:[^:]*:([A-Za-z0-9._${}-]+):(action|path)/([^?]*)")
 
@@ -43,7 +49,7 @@ class Target(msgspec.Struct, frozen=True):
 
 def target(uri: str | Unresolved | None, callables: Callables) -> Target:
     """The function behind a URI; empty where there is none, or where the template does not tell."""
-    text = str(uri or "")
+    text = _PSEUDO.sub("x", str(uri or ""))
     for match in _REFERENCE.finditer(text):
         name, attribute = match[1], match[2] or ""
         if name in callables.functions:
@@ -57,16 +63,25 @@ def target(uri: str | Unresolved | None, callables: Callables) -> Target:
             return Target(function, None, qualifier)
     found, qualifier_or_none = function_from_uri(text)
     if found is None:
-        return Target()
+        return _not_here(text)
     behind = re.compile(re.escape(f":function:{found}")).search(text)
     expression = _QUALIFIER.match(text, behind.end()) if behind else None
     qualifier_or_none = qualifier_or_none or (expression[1] if expression else None)
     return Target(callables.names.get(found), found, qualifier_or_none)
 
 
+def _not_here(text: str) -> Target:
+    """A function that the URI names by a logical id of some other template, or by its bare name."""
+    match = _FUNCTION_PART.search(text)
+    if match is None:
+        return Target()
+    behind = _QUALIFIER.match(text, match.end())
+    return Target(None, match[1] or match[2], behind[1] if behind else None)
+
+
 def action(uri: str | Unresolved | None) -> str | None:
     """The service action of a direct integration (`states:action/StartSyncExecution`); None for Lambda."""
-    match = _ACTION.search(str(uri or ""))
+    match = _ACTION.search(_PSEUDO.sub("x", str(uri or "")))
     if match is None or match[1] == "lambda":
         return None
     return f"{match[1]}:{match[2]}/{match[3]}"

@@ -112,9 +112,9 @@ class Function(Record, frozen=True, kw_only=True):
 class Integration(Record, frozen=True, kw_only=True):
     """What the gateway calls for a route, and for how long it waits.
 
-    `function` is the logical id of a function of this template; `function_name` the name in an ARN where the
-    function is not in the template. `action` is the AWS service action of a direct integration
-    (`states:action/StartSyncExecution`, `StepFunctions-StartSyncExecution`).
+    `function` is the logical id of a function of this template; `function_name` the name in an ARN, or the logical
+    id that the URI refers to, where the function is not in the template. `action` is the AWS service action of a
+    direct integration (`states:action/StartSyncExecution`, `StepFunctions-StartSyncExecution`).
     """
 
     kind: IntegrationKind | Unresolved

@@ -16,7 +16,7 @@ _INTEGRATION = "x-amazon-apigateway-integration"
 _ANY = "x-amazon-apigateway-any-method"
 _AUTHORIZER = "x-amazon-apigateway-authorizer"
 _RESPONSES = "x-amazon-apigateway-gateway-responses"
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", _ANY})
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace", "any", _ANY})
 _AUTHORIZER_KEYS = {
     "kind": "type",
     "uri": "authorizerUri",
@@ -216,12 +216,14 @@ class _Document:
         for item in settled.items:
             for name in item.entries if isinstance(item, Mapping) else ():
                 scheme = schemes.get(name)
+                if scheme is None and name == "NONE":
+                    return None, "NONE", node.mark
                 if scheme is None:
                     self._reading.problem(item.mark, f"{operation.what}: the security scheme {name} is not defined")
+                elif _is_iam(scheme):
+                    return None, "AWS_IAM", node.mark
                 elif scheme.has(_AUTHORIZER):
                     return name, _authorization(scheme.child(_AUTHORIZER)), node.mark
-                elif str(scheme.peek("x-amazon-apigateway-authtype")).lower() == "awssigv4":
-                    return None, "AWS_IAM", node.mark
         return None, "NONE", node.mark
 
     def _schemes(self) -> dict[str, Fields]:
@@ -233,7 +235,7 @@ class _Document:
     def authorizers(self) -> list[Authorizer]:
         found: list[Authorizer] = []
         for name, scheme in self._schemes().items():
-            if not scheme.has(_AUTHORIZER):
+            if not scheme.has(_AUTHORIZER) or _is_iam(scheme):
                 continue
             key = scheme.node.entries[_AUTHORIZER][0]
             fields = self._reading.fields(self._followed(scheme.node.entries[_AUTHORIZER][1]), key.mark, name)
@@ -269,6 +271,11 @@ def _is_rest(fields: Fields) -> bool:
     """Types `aws`, `http` and `mock` need mappings, which HTTP APIs do not have."""
     custom = (fields.known("type") or "").lower() in ("aws", "http", "mock")
     return custom or bool(fields.node.entries.keys() & _REST_INTEGRATION_SIGNS)
+
+
+def _is_iam(scheme: Fields) -> bool:
+    kinds = scheme.known("x-amazon-apigateway-authtype"), scheme.child(_AUTHORIZER).known("type")
+    return any((kind or "").lower() == "awssigv4" for kind in kinds)
 
 
 def _authorization(authorizer: Fields) -> str:

@@ -166,7 +166,7 @@ def _resource(key: Scalar, node: Node, root: Mapping, reading: Reading) -> Resou
     return Resource(
         logical_id=key.text,
         type=type_.text,
-        properties=sam.with_globals(root, type_.text, properties),
+        properties=sam.with_globals(root, type_.text, settled, properties),
         mark=key.mark,
         metadata=_section(settled, "Metadata", key, reading),
         attributes=settled,

@@ -1,4 +1,6 @@
-"""`AWS::Serverless::*`: what SAM makes of functions' events, its two kinds of API, and its Globals."""
+"""`AWS::Serverless::*`: what SAM makes of functions' events, its kinds of API, and its Globals."""
+
+import msgspec
 
 from apigw_doctor.model.terms import ApiType
 from apigw_doctor.templates.drafts import (
@@ -13,18 +15,21 @@ from apigw_doctor.templates.functions import SAM_FUNCTION
 from apigw_doctor.templates.integrations import function_fields, read_authorizer
 from apigw_doctor.templates.intrinsics import Unresolved
 from apigw_doctor.templates.links import named
-from apigw_doctor.templates.marked import Mapping, Mark, Node, Sequence
+from apigw_doctor.templates.marked import Mapping, Mark, Node, Scalar, Sequence
 from apigw_doctor.templates.model import GatewayResponse, Integration, OtherResource, Route, Stage
 from apigw_doctor.templates.reading import Fields, Resource, generic
 
 TRANSFORM = "AWS::Serverless-2016-10-31"
-TYPES = frozenset({SAM_FUNCTION, "AWS::Serverless::Api", "AWS::Serverless::HttpApi"})
+_WEBSOCKET = "AWS::Serverless::WebSocketApi"
+_STATE_MACHINE = "AWS::Serverless::StateMachine"
+TYPES = frozenset({SAM_FUNCTION, "AWS::Serverless::Api", "AWS::Serverless::HttpApi", _WEBSOCKET})
 _GLOBALS = {
     "Function": SAM_FUNCTION,
     "Api": "AWS::Serverless::Api",
     "HttpApi": "AWS::Serverless::HttpApi",
+    "WebSocketApi": _WEBSOCKET,
     "SimpleTable": "AWS::Serverless::SimpleTable",
-    "StateMachine": "AWS::Serverless::StateMachine",
+    "StateMachine": _STATE_MACHINE,
     "LayerVersion": "AWS::Serverless::LayerVersion",
     "CapacityProvider": "AWS::Serverless::CapacityProvider",
 }
@@ -43,15 +48,23 @@ _NO_AUTHORIZER, _IAM = "NONE", "AWS_IAM"
 _TRANSFER_MODES = {"BUFFERED": "BUFFERED", "STREAM": "STREAM"}
 
 
-def with_globals(root: Mapping, type_: str, properties: Mapping) -> Mapping:
+def with_globals(root: Mapping, type_: str, resource: Mapping, properties: Mapping) -> Mapping:
     """The properties of a resource with the template's Globals below them; every value keeps its place."""
     section = root.get("Globals")
     if not isinstance(section, Mapping):
         return properties
+    ignored = _ignored_globals(resource)
     for name, (_, node) in section.entries.items():
-        if _GLOBALS.get(name) == type_ and isinstance(node, Mapping):
-            return _merged(node, properties)
+        if _GLOBALS.get(name) == type_ and isinstance(node, Mapping) and "*" not in ignored:
+            entries = {key: entry for key, entry in node.entries.items() if key not in ignored}
+            return _merged(Mapping(entries, node.mark), properties)
     return properties
+
+
+def _ignored_globals(resource: Mapping) -> set[str]:
+    node = resource.get("IgnoreGlobals")
+    items = node.items if isinstance(node, Sequence) else (node,)
+    return {item.text for item in items if isinstance(item, Scalar)}
 
 
 def _merged(below: Mapping, above: Mapping) -> Mapping:
@@ -86,6 +99,8 @@ def read_apis(drafts: Drafts) -> None:
     for resource in drafts.reading.of_type("AWS::Serverless::HttpApi"):
         fields = Fields(drafts.reading, resource.properties, resource.logical_id)
         _http_api(drafts, resource.logical_id, resource.mark, fields, construct=resource.construct)
+    for resource in drafts.reading.of_type(_WEBSOCKET):
+        _websocket_api(drafts, resource)
 
 
 def _rest_api(
@@ -105,6 +120,7 @@ def _rest_api(
     draft.stages.append(_stage(stage, mark, "Prod"))
     _gateway_responses(draft, fields)
     _authorizers(drafts, draft, fields.child("Auth"))
+    _guard_body(draft, fields.child("Auth"))
     return draft
 
 
@@ -120,7 +136,65 @@ def _http_api(
     read_route_settings(stage)
     draft.stages.append(_stage(stage, mark, "$default"))
     _authorizers(drafts, draft, fields.child("Auth"))
+    _guard_body(draft, fields.child("Auth"))
     return draft
+
+
+def _guard_body(draft: Draft, auth: Fields) -> None:
+    """The default authorizer guards the routes of the API's body too, where they do not say otherwise."""
+    if not auth.has("DefaultAuthorizer"):
+        return
+    for number, route in enumerate(draft.routes):
+        if "authorization" not in route.marks and route.method != "OPTIONS":
+            fields = Fields(auth.reading, Mapping({}, route.mark), f"{draft.logical_id}: {route.key}")
+            _name_authorizer(draft, fields, "DefaultAuthorizer", auth)
+            changed = {key: value for key, value in fields.values.items() if key in ("authorizer", "authorization")}
+            draft.routes[number] = msgspec.structs.replace(route, marks=route.marks | fields.marks, **changed)
+
+
+def _websocket_api(drafts: Drafts, resource: Resource) -> None:
+    """`AWS::Serverless::WebSocketApi`: its routes name their functions."""
+    fields = Fields(drafts.reading, resource.properties, resource.logical_id)
+    fields.text("name", "Name")
+    draft = drafts.add(resource.logical_id, ApiType.WEBSOCKET, resource.mark, fields, construct=resource.construct)
+    stage = Fields(drafts.reading, fields.node, resource.logical_id)
+    stage.texts("variables", "StageVariables")
+    read_access_log(stage, "AccessLogSettings")
+    read_route_settings(stage)
+    draft.stages.append(_stage(stage, resource.mark, "default"))
+    authorizer = _websocket_authorizer(drafts, draft, fields.child("Auth"))
+    for key, route in fields.children("Routes"):
+        route.flag("api_key_required", "ApiKeyRequired")
+        if key == "$connect" and authorizer is not None:
+            route.values |= authorizer
+        draft.routes.append(
+            Route(
+                mark=route.node.mark,
+                method=key,
+                path=key,
+                integration=_websocket_integration(drafts, Fields(drafts.reading, route.node, route.what)),
+                **route.record(),
+            )
+        )
+
+
+def _websocket_integration(drafts: Drafts, fields: Fields) -> Integration:
+    fields.text("uri", "FunctionArn")
+    fields.number("timeout_ms", "IntegrationTimeout")
+    fields.values |= function_fields(fields.values.get("uri"), drafts.callables)
+    return Integration(mark=fields.node.mark, kind="aws-proxy", **fields.record())
+
+
+def _websocket_authorizer(drafts: Drafts, draft: Draft, auth: Fields) -> dict[str, str] | None:
+    """What guards `$connect`."""
+    kind = (auth.known("AuthType") or "NONE").upper()
+    if kind != "CUSTOM":
+        return {"authorization": kind}
+    name = auth.known("Name") or f"{draft.logical_id}ConnectAuthorizer"
+    auth.values["kind"] = "REQUEST"
+    keys = _AUTHORIZER | {"uri": "AuthArn", "source": "IdentitySource"}
+    draft.authorizers.append(read_authorizer(auth, name, auth.node.mark, drafts.callables, keys))
+    return {"authorizer": name, "authorization": "CUSTOM"}
 
 
 def _stage(fields: Fields, mark: Mark, default: str) -> Stage:
@@ -174,11 +248,11 @@ def read_events(drafts: Drafts, globals_of: dict[str, Mapping]) -> list[OtherRes
     `globals_of` has the Globals of the APIs that SAM makes by itself, by the name of the event's type.
     """
     others: list[OtherResource] = []
-    for resource in drafts.reading.of_type(SAM_FUNCTION):
+    for resource in drafts.reading.of_type(SAM_FUNCTION, _STATE_MACHINE):
         fields = Fields(drafts.reading, resource.properties, resource.logical_id)
         for name, event in fields.children("Events"):
             kind = event.known("Type") or "?"
-            if kind in _IMPLICIT:
+            if kind == "Api" or (kind == "HttpApi" and resource.type == SAM_FUNCTION):
                 _route(drafts, resource, name, event, kind, globals_of)
             else:
                 others.append(_other_event(drafts, resource, name, event, kind))
@@ -201,7 +275,7 @@ def _route(
     fields = event.child("Properties")
     fields.what = f"{resource.logical_id}: {name}"
     draft = _draft(drafts, fields, event.node.mark, kind, globals_of)
-    if not draft.takes_events:
+    if kind == "Api" and not draft.takes_events:
         # SAM gives such an event its permission only; the body of the API says what is called.
         return
     path, method = fields.known("Path"), fields.known("Method")
@@ -210,10 +284,11 @@ def _route(
         if fields.has(key):
             route.marks[field] = fields.node.entries[key][1].mark
     _security(draft, route)
-    is_catch_all = path is None or path == "$default"
-    if not is_catch_all and path is not None and not path.startswith(("/", "$")):
+    path = None if path in ("$default", "/$default") else path
+    is_catch_all = path is None
+    if path is not None and not path.startswith(("/", "$")):
         drafts.reading.problem(event.node.mark, f"{fields.what}: the path {path[:60]} does not begin with /")
-    draft.routes.append(
+    draft.add_route(
         Route(
             mark=event.node.mark,
             method="$default" if is_catch_all else _method(method),
@@ -251,6 +326,9 @@ def _integration(drafts: Drafts, resource: Resource, fields: Fields, api_type: A
     if api_type is ApiType.HTTP:
         one.values.setdefault("payload_format", "2.0")
     alias = drafts.callables.aliases.get(resource.logical_id)
+    if resource.type == _STATE_MACHINE:
+        one.values |= {"kind": "aws", "action": "states:action/StartExecution"}
+        return Integration(mark=mark, **one.record())
     arn = f"${{{resource.logical_id}.Arn}}" + (f":{alias}" if alias else "")
     uri = f"arn:aws:apigateway:{drafts.reading.resolver.pseudo['AWS::Region']}:lambda:path/2015-03-31/functions/{arn}"
     one.values |= {"kind": "aws-proxy", "uri": f"{uri}/invocations"}
@@ -268,8 +346,12 @@ def _security(draft: Draft, route: Fields) -> None:
         flags.flag("api_key_required", place)
         if "api_key_required" in flags.values:
             route.put("api_key_required", flags.values["api_key_required"], place, flags.node.get(place))
-    if name is None:
-        return
+    if name is not None:
+        _name_authorizer(draft, route, key, holder)
+
+
+def _name_authorizer(draft: Draft, route: Fields, key: str, holder: Fields) -> None:
+    name = holder.peek(key)
     route.put("authorizer", name, key, holder.node.get(key))
     route.marks["authorization"] = route.marks["authorizer"]
     if name in (_NO_AUTHORIZER, _IAM):
