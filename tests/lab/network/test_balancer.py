@@ -1,4 +1,5 @@
 import asyncio
+import json
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +10,8 @@ from aiohttp import web
 from tests.lab.network.lab import about, play, timed
 
 from apigw_doctor.lab.clock import Clock
-from apigw_doctor.lab.network.balancer import Balancer, Target
+from apigw_doctor.lab.invoking import Answer, Trace
+from apigw_doctor.lab.network.balancer import Balancer, LambdaTarget, Target
 from apigw_doctor.lab.network.callers import Caller
 from apigw_doctor.lab.network.faults import BlackHole, Fault, Refuse, ResetAnswer, Silence, Trickle
 from apigw_doctor.lab.network.relay import Relay
@@ -296,5 +298,76 @@ def test_a_stopped_balancer_notes_nothing_of_what_it_cut() -> None:
             assert lab.entries == []
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(lab.balancer.address)
+
+    play(scene)
+
+
+class Answering:
+    """An invoker that waits two seconds and gives one answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.events: list[dict[str, Any]] = []
+        self.traces: list[Trace | None] = []
+
+    async def invoke(
+        self, function: str, payload: bytes, *, trace: Trace | None = None, plan: dict[str, Any] | None = None
+    ) -> Answer:
+        assert (function, plan) == ("stock-fn", None)
+        self.events.append(json.loads(payload))
+        self.traces.append(trace)
+        await asyncio.sleep(2.0)
+        return self.answer
+
+
+@asynccontextmanager
+async def before_function(clock: Clock, invoker: Answering) -> AsyncIterator[tuple[Balancer, Caller]]:
+    target = LambdaTarget(function="stock-fn", invoker=invoker)
+    async with (
+        Balancer(clock, LabBalancer(), [target], Journal()) as balancer,
+        Caller(clock, balancer.address) as caller,
+    ):
+        yield balancer, caller
+
+
+def test_a_function_as_the_target() -> None:
+    async def scene(clock: Clock) -> None:
+        payload = json.dumps({"statusCode": 201, "headers": {"X-One": "1"}, "body": "made"}).encode()
+        invoker = Answering(Answer(status=200, request_id="r", payload=payload))
+        async with before_function(clock, invoker) as (balancer, caller):
+            answer = await caller.send("POST", URL, body="{}", headers={"X-Amzn-Trace-Id": TRACE})
+            assert (answer.status, answer.body, answer.headers["X-One"]) == (201, "made", "1")
+            (entry,) = balancer.journal.balancers
+            assert (entry.target, entry.status, entry.target_status, entry.error_reason) == ("", 201, 201, None)
+            assert times(entry) == [about(0), about(2_000), about(0)]
+        (event,) = invoker.events
+        assert (event["httpMethod"], event["path"], event["body"]) == ("POST", "/stock/7", "{}")
+        assert event["queryStringParameters"] == {"full": "1"}
+        assert event["headers"]["x-amzn-trace-id"] == TRACE
+        (trace,) = invoker.traces
+        assert trace == Trace(root="1-5c7674f4-a3491d0a9c8012c191821b83", parent="53995c3f42cd8ad8", sampled=True)
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (Answer(status=200, request_id="r", payload=b"{}", function_error="Unhandled"), "LambdaUnhandled"),
+        (Answer(status=429, request_id="r", error_type="TooManyRequestsException"), "LambdaThrottling"),
+        (Answer(status=500, request_id="r", error_type="ServiceException"), "LambdaServiceException"),
+        (Answer(status=200, request_id="r", payload=b'{"body": "no status"}'), "LambdaInvalidResponse"),
+        (Answer(status=200, request_id="r", payload=b'"text"'), "LambdaInvalidResponse"),
+        (Answer(status=200, request_id="r"), "LambdaInvalidResponse"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_function_that_fails_is_502_with_the_reason(answer: Answer, reason: str) -> None:
+    async def scene(clock: Clock) -> None:
+        async with before_function(clock, Answering(answer)) as (balancer, caller):
+            assert (await caller.send("GET", URL)).status == 502
+            (entry,) = balancer.journal.balancers
+            assert (entry.status, entry.target_status, entry.error_reason) == (502, None, reason)
+            assert times(entry) == [about(0), about(2_000), -1]
 
     play(scene)

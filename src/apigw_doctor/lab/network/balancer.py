@@ -13,6 +13,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from apigw_doctor.lab.clock import Clock
+from apigw_doctor.lab.invoking import Invoker
+from apigw_doctor.lab.network.balancer_lambda import event, response_of, trace
 from apigw_doctor.lab.network.serving import HttpServer, hang_up
 from apigw_doctor.lab.network.upstream import (
     HOP_BY_HOP,
@@ -42,10 +44,17 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     shown: str = "10.0.5.20:8080"
 
 
+class LambdaTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as the target."""
+
+    function: str
+    invoker: Invoker
+
+
 class _Registered:
     """A target that requests may be handed to, and those that are under way to it."""
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, target: Target | LambdaTarget) -> None:
         self.target = target
         self.scopes: set[asyncio.Timeout] = set()
 
@@ -63,6 +72,8 @@ class _Passage:
         self.sent_bytes = 0
         #: what the client has got the head of
         self.response: web.StreamResponse | None = None
+        #: why a function's answer could not be used
+        self.reason: str | None = None
 
 
 class Balancer(HttpServer):
@@ -72,7 +83,7 @@ class Balancer(HttpServer):
         self,
         clock: Clock,
         setup: LabBalancer,
-        targets: Sequence[Target],
+        targets: Sequence[Target | LambdaTarget],
         journal: Journal,
         *,
         shown_client: str = "10.0.3.17",
@@ -85,14 +96,14 @@ class Balancer(HttpServer):
         self._pool = Pool(clock, self._idle_s)
         self._stopping = False
 
-    def register(self, target: Target) -> None:
+    def register(self, target: Target | LambdaTarget) -> None:
         """Send requests to this target as well."""
         self._targets.append(_Registered(target))
 
     def deregister(self, address: Address, delay_ms: float | None = None) -> None:
         """No new requests for this target; those under way are cut (502) after the deregistration delay."""
         delay_ms = value("alb-deregistration-delay") if delay_ms is None else delay_ms
-        for gone in [one for one in self._targets if one.target.address == address]:
+        for gone in [one for one in self._targets if getattr(one.target, "address", None) == address]:
             self._targets.remove(gone)
             for scope in gone.scopes:
                 scope.reschedule(asyncio.get_running_loop().time() + delay_ms / 1000.0)
@@ -111,9 +122,11 @@ class Balancer(HttpServer):
         registered = self._next()
         if registered is None:
             return self._fail(passage, 503)
-        passage.target = registered.target.shown
         try:
-            return await self._forward(passage, registered, body)
+            if isinstance(registered.target, LambdaTarget):
+                return await self._invoke(passage, registered.target, body)
+            passage.target = registered.target.shown
+            return await self._forward(passage, registered, registered.target.address, body)
         except (ConnectTimeoutError, AnswerTimeoutError):
             return self._fail(passage, 504)
         except (UpstreamError, TimeoutError):
@@ -132,13 +145,30 @@ class Balancer(HttpServer):
         self._turn += 1
         return self._targets[(self._turn - 1) % len(self._targets)]
 
-    async def _forward(self, passage: _Passage, registered: _Registered, body: bytes) -> web.StreamResponse:
+    async def _invoke(self, passage: _Passage, target: LambdaTarget, body: bytes) -> web.StreamResponse:
+        """Let a function answer; the idle timeout is for connections, and there is none."""
+        request = passage.request
+        passage.sent_at = self.clock.now_ms()
+        answer = await target.invoker.invoke(
+            target.function, event(request, body, dict(self._headers(request))), trace=trace(request)
+        )
+        passage.head_at = self.clock.now_ms()
+        response = response_of(answer)
+        if isinstance(response, str):
+            passage.reason = response
+            return self._fail(passage, 502)
+        passage.response = response
+        passage.sent_bytes = len(response.body) if isinstance(response.body, bytes) else 0
+        self._note(passage, response.status, complete=True)
+        return response
+
+    async def _forward(
+        self, passage: _Passage, registered: _Registered, address: Address, body: bytes
+    ) -> web.StreamResponse:
         async with asyncio.timeout(None) as scope:
             registered.scopes.add(scope)
             try:
-                connection = await self._pool.connection(
-                    registered.target.address, self.setup.connect_timeout_ms / 1000.0
-                )
+                connection = await self._pool.connection(address, self.setup.connect_timeout_ms / 1000.0)
                 try:
                     head, response = await self._answer(passage, connection, body)
                 except BaseException:
@@ -210,6 +240,7 @@ class Balancer(HttpServer):
                 received_bytes=received + (request.content_length or 0),
                 sent_bytes=passage.sent_bytes,
                 user_agent=request.headers.get("User-Agent", "-"),
+                error_reason=passage.reason,
                 trace_id=trace_root(request.headers.get("X-Amzn-Trace-Id", "")),
             )
         )
