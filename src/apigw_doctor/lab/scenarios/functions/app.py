@@ -8,6 +8,8 @@ import http.client
 import json
 import logging
 import os
+import socket
+import sys
 import threading
 import time
 
@@ -16,7 +18,8 @@ import lab
 log = logging.getLogger()
 log.setLevel(logging.INFO)
 
-time.sleep(lab.plan().get("init_ms", 0.0) / 1000.0)
+# Environments that are made ahead of requests have no plan: their variables say how long they load.
+time.sleep(lab.plan().get("init_ms", float(os.environ.get("MODEL_LOAD_MS", "0"))) / 1000.0)
 _first = True
 _pools = {}
 
@@ -33,13 +36,26 @@ def handler(event, context):
         log.info("request %s", event.get("requestContext", {}).get("requestId"))
     steps = list(plan.get("lazy", ())) * _first + plan.get("steps", [])
     _first = False
+    say = node_line(context) if plan.get("node") else log.info
     for step in steps:
         if step.get("say"):
-            log.info(step["say"])
+            say(step["say"])
         _STEPS[step["do"]](step, plan)
         if step.get("done"):
-            log.info(step["done"])
+            say(step["done"])
     return answer(plan, context)
+
+
+def node_line(context):
+    """How console.log of Node's runtime writes."""
+
+    def say(text):
+        now = time.time()
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
+        sys.stdout.write(f"{moment}.{int(now * 1000) % 1000:03d}Z\t{context.aws_request_id}\tINFO\t{text}\n")
+        sys.stdout.flush()
+
+    return say
 
 
 def answer(plan, context):
@@ -124,9 +140,18 @@ def query(step, plan):
 
 
 def dns(step, plan):
-    """A name that the resolver does not answer."""
-    time.sleep(step["ms"] / 1000.0)
-    raise OSError(-3, f"Temporary failure in name resolution: {step['host']}")
+    """A name that the resolver does not answer, however often it is asked."""
+    attempts = step.get("attempts", 1)
+    for attempt in range(1, attempts + 1):
+        time.sleep(step["ms"] / attempts / 1000.0)
+        if attempt < attempts:
+            log.warning(
+                "lookup of %s failed (attempt %d of %d): [Errno -3] Temporary failure in name resolution",
+                step["host"],
+                attempt,
+                attempts,
+            )
+    raise socket.gaierror(-3, "Temporary failure in name resolution")
 
 
 def fail(step, plan):
@@ -141,6 +166,7 @@ def leave(step, plan):
 
 def fill(step, plan):
     """Use memory."""
+    _pools.pop("kept", None)
     kept = bytearray(step["mb"] * 1024 * 1024)
     kept[::4096] = b"x" * len(kept[::4096])
     _pools["kept"] = kept
