@@ -241,3 +241,36 @@ def test_byte_order_mark_and_windows_line_ends() -> None:
 @pytest.mark.parametrize("name", sorted(one.name for one in SAMPLES.glob("*.*")))
 def test_every_sample_is_read_the_same_twice(name: str) -> None:
     assert sample(name) == sample(name)
+
+
+def test_an_event_does_not_replace_what_an_http_apis_body_calls() -> None:
+    web = sample("sam-merged.yaml").api("Web")
+    body, empty = route(web, "GET /body").integration, route(web, "GET /empty").integration
+    assert body is not None
+    assert empty is not None
+    assert (body.function, body.payload_format, body.timeout_ms) == ("Called", "1.0", 6_000)
+    assert at(body, "timeout_ms") == place("sam-merged.yaml", "TimeoutInMillis: 6000", "6000")
+    assert (empty.function, empty.payload_format) == ("Named", "2.0")
+
+
+def test_sam_streams_state_machines_and_websocket_apis() -> None:
+    template = sample("sam-merged.yaml")
+    rest = template.api("ServerlessRestApi")
+    streamed, start = route(rest, "GET /stream").integration, route(rest, "POST /start").integration
+    (connect,) = template.api("Talk").routes
+    assert streamed is not None
+    assert start is not None
+    assert connect.integration is not None
+    assert (streamed.transfer_mode, "/response-streaming-invocations" in str(streamed.uri)) == ("STREAM", True)
+    assert (start.kind, start.action) == ("aws", "states:action/StartExecution")
+    assert (connect.path, connect.integration.function, connect.integration.timeout_ms) == (
+        "$connect",
+        "Called",
+        15_000,
+    )
+
+
+def test_globals_that_a_function_ignores_do_not_hold() -> None:
+    template = sample("sam-merged.yaml")
+    assert template.function("Called").timeout_ms == 3_000
+    assert template.function("Named").timeout_ms == 9_000

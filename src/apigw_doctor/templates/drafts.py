@@ -8,7 +8,7 @@ from apigw_doctor.model.terms import ApiType
 from apigw_doctor.templates.intrinsics import Unresolved
 from apigw_doctor.templates.links import Callables, named
 from apigw_doctor.templates.marked import Mapping, Mark, Scalar
-from apigw_doctor.templates.model import Api, Authorizer, GatewayResponse, Route, RouteSettings, Stage
+from apigw_doctor.templates.model import Api, Authorizer, GatewayResponse, Integration, Route, RouteSettings, Stage
 from apigw_doctor.templates.openapi import Body, is_openapi, read_body
 from apigw_doctor.templates.reading import Fields, Reading
 
@@ -53,7 +53,11 @@ class Draft(msgspec.Struct, kw_only=True):
         for number, one in enumerate(self.routes):
             if (one.method, one.path) == (route.method, route.path):
                 keeps = "authorization" in one.marks and "authorization" not in route.marks
-                kept = {"authorizer": one.authorizer, "authorization": one.authorization} if keeps else {}
+                kept: dict[str, Any] = (
+                    {"authorizer": one.authorizer, "authorization": one.authorization} if keeps else {}
+                )
+                if self.api_type is ApiType.HTTP and one.integration is not None and route.integration is not None:
+                    kept["integration"] = _refined(one.integration, route.integration)
                 self.routes[number] = msgspec.structs.replace(route, marks=one.marks | route.marks, **kept)
                 return
         self.routes.append(route)
@@ -73,6 +77,14 @@ class Draft(msgspec.Struct, kw_only=True):
             gateway_responses=tuple(self.gateway_responses),
             **self.fields.record(),
         )
+
+
+def _refined(body: Integration, event: Integration) -> Integration:
+    """An HTTP API's body says what is called; an event on the same route sets no more than it spells out."""
+    spelled_out = {field: getattr(event, field) for field in ("timeout_ms", "payload_format") if field in event.marks}
+    marks = {field: event.marks[field] for field in spelled_out}
+    depends = {field: names for field, names in event.depends.items() if field in spelled_out}
+    return msgspec.structs.replace(body, marks=body.marks | marks, depends=body.depends | depends, **spelled_out)
 
 
 class Drafts:

@@ -45,7 +45,10 @@ _AUTHORIZER = {
     "source": "Header",
 }
 _NO_AUTHORIZER, _IAM = "NONE", "AWS_IAM"
-_TRANSFER_MODES = {"BUFFERED": "BUFFERED", "STREAM": "STREAM"}
+_INVOKE_PATH = "2015-03-31/functions/{arn}/invocations"
+_STREAM_PATH = "2021-11-15/functions/{arn}/response-streaming-invocations"
+# SAM takes both words for a streamed response.
+_TRANSFER_MODES = {"BUFFERED": "BUFFERED", "STREAM": "STREAM", "RESPONSE_STREAM": "STREAM"}
 
 
 def with_globals(root: Mapping, type_: str, resource: Mapping, properties: Mapping) -> Mapping:
@@ -330,8 +333,10 @@ def _integration(drafts: Drafts, resource: Resource, fields: Fields, api_type: A
         one.values |= {"kind": "aws", "action": "states:action/StartExecution"}
         return Integration(mark=mark, **one.record())
     arn = f"${{{resource.logical_id}.Arn}}" + (f":{alias}" if alias else "")
-    uri = f"arn:aws:apigateway:{drafts.reading.resolver.pseudo['AWS::Region']}:lambda:path/2015-03-31/functions/{arn}"
-    one.values |= {"kind": "aws-proxy", "uri": f"{uri}/invocations"}
+    is_stream = one.values.get("transfer_mode") == "STREAM"
+    path = _STREAM_PATH if is_stream else _INVOKE_PATH
+    uri = f"arn:aws:apigateway:{drafts.reading.resolver.pseudo['AWS::Region']}:lambda:path/{path.format(arn=arn)}"
+    one.values |= {"kind": "aws-proxy", "uri": uri}
     one.values |= function_fields(one.values["uri"], drafts.callables)
     return Integration(mark=mark, **one.record())
 
