@@ -59,15 +59,13 @@ def target(uri: str | Unresolved | None, callables: Callables) -> Target:
             behind = _QUALIFIER.match(text, match.end())
             return Target(name, None, behind[1] if behind else None)
         if name in callables.qualified:
-            function, qualifier = callables.qualified[name]
-            return Target(function, None, qualifier)
-    found, qualifier_or_none = function_from_uri(text)
+            function, alias = callables.qualified[name]
+            return Target(function, None, alias)
+    found, qualifier = function_from_uri(text)
     if found is None:
         return _not_here(text)
-    behind = re.compile(re.escape(f":function:{found}")).search(text)
-    expression = _QUALIFIER.match(text, behind.end()) if behind else None
-    qualifier_or_none = qualifier_or_none or (expression[1] if expression else None)
-    return Target(callables.names.get(found), found, qualifier_or_none)
+    behind = _QUALIFIER.match(text, text.index(f":function:{found}") + len(f":function:{found}"))
+    return Target(callables.names.get(found), found, behind[1] if behind else qualifier)
 
 
 def _not_here(text: str) -> Target:

@@ -151,12 +151,12 @@ def load_text(text: str, file: str) -> Document:
     try:
         return _Json(text, file).document()
     except BrokenText as error:
-        # Comments and trailing commas are no JSON, yet YAML; the error that comes later in the file is the real one.
+        # Comments and trailing commas are no JSON, yet YAML takes them.
         try:
             return _from_yaml(text, file)
         except BrokenText as other:
-            later = other if (other.mark.line, other.mark.column) > (error.mark.line, error.mark.column) else error
-            raise later from None
+            is_json = re.match(r"[\ufeff\s]*[\[{]\s*\"", text) is not None
+            raise (error if is_json else other) from None
 
 
 def plain(node: Node) -> Any:  # noqa: ANN401 - JSON-like data
