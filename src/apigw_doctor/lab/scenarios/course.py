@@ -4,7 +4,7 @@ A `Course` says what a request goes through, part by part, each with its millise
 the cause that they stand for. `play` lets the timers of `Clocks` run against it on paper. The truth's cause is the one
 that would have saved the request if removed alone; if several would, the one with most of the milliseconds; if none
 would, the largest, with the others as `also`. A timer that was set below what the others allow counts as a cause of
-its own: the integration's where `proper_limit_ms` says so, the edge's and the client's where they fired. Nothing here
+its own: the integration's where `proper_limit_ms` says so, the load balancer's, edge's and client's where they fired. Nothing here
 knows how a diagnosis decides.
 """
 
@@ -15,9 +15,10 @@ import msgspec
 from apigw_doctor.model.terms import Boundary, Layer
 
 _NEVER = math.inf
-_LIMIT, _EDGE, _CLIENT = "integration-timeout-too-low", "edge-timeout", "client-gave-up"
+_LIMIT, _BALANCER = "integration-timeout-too-low", "load-balancer-timeout"
+_EDGE, _CLIENT = "edge-timeout", "client-gave-up"
 #: causes that are a timer, not a part
-_OF_TIMERS = {_LIMIT: Layer.GATEWAY, _EDGE: Layer.EDGE, _CLIENT: Layer.CLIENT}
+_OF_TIMERS = {_LIMIT: Layer.GATEWAY, _BALANCER: Layer.NETWORK, _EDGE: Layer.EDGE, _CLIENT: Layer.CLIENT}
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +133,7 @@ def _integration(course: Course, without: str | None, before_ms: float) -> Fate:
     ends = [(limit_ms, Boundary.INTEGRATION_TIMEOUT, limit_ms)]
     if course.lambda_target and clocks.function_ms is not None and run_ms > clocks.function_ms:
         ends.append((init_ms + clocks.function_ms, Boundary.FUNCTION_TIMEOUT, clocks.function_ms))
-    if clocks.balancer_ms is not None and run_ms > clocks.balancer_ms:
+    if clocks.balancer_ms is not None and run_ms > clocks.balancer_ms and without != _BALANCER:
         ends.append((path_ms + clocks.balancer_ms, Boundary.LOAD_BALANCER_TIMEOUT, clocks.balancer_ms))
     if clocks.connect_ms is not None and path_ms > clocks.connect_ms:
         ends.append((clocks.connect_ms, Boundary.CONNECT_TIMEOUT, clocks.connect_ms))
@@ -191,9 +192,13 @@ def _shares(course: Course, fate: Fate) -> dict[str, float]:
     proper_ms = course.clocks.proper_limit_ms
     if proper_ms is not None and proper_ms > course.clocks.limit_ms:
         shares[_LIMIT] = proper_ms - course.clocks.limit_ms
-    for cause, boundary in ((_EDGE, Boundary.EDGE_TIMEOUT), (_CLIENT, Boundary.CLIENT_TIMEOUT)):
+    for cause, boundary in (
+        (_BALANCER, Boundary.LOAD_BALANCER_TIMEOUT),
+        (_EDGE, Boundary.EDGE_TIMEOUT),
+        (_CLIENT, Boundary.CLIENT_TIMEOUT),
+    ):
         if fate.boundary is boundary:
-            shares[cause] = _inner(course, None).ended_ms - fate.ended_ms
+            shares[cause] = play(course, without=cause).ended_ms - fate.ended_ms
     return shares
 
 

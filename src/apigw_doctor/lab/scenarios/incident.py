@@ -1,7 +1,7 @@
 """What a scenario hands to the lab: the setup, the calls with their courses, and the services to blame."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -86,6 +86,11 @@ class Draw(msgspec.Struct, frozen=True):
         step_ms = max(span_ms / max(count, 1), gap_ms)
         free_ms = step_ms - gap_ms
         return [from_ms + number * step_ms + self.chance.uniform(0.0, free_ms) for number in range(count)]
+
+    def some(self, share: float, *, least: int = 1, among: Iterable[int] | None = None) -> set[int]:
+        """The numbers of so large a share of the requests, at least `least`; never the first, which is cold."""
+        numbers = sorted(set(range(self.requests) if among is None else among) - {0})
+        return set(self.chance.sample(numbers, min(max(round(share * self.requests), least), len(numbers))))
 
     def between(self, low: float, high: float) -> float:
         """A whole number of milliseconds."""

@@ -7,7 +7,7 @@ from apigw_doctor.lab.evidence.access import RECOMMENDED
 from apigw_doctor.lab.network.faults import Fault
 from apigw_doctor.lab.scenarios.course import Clocks, Part
 from apigw_doctor.lab.scenarios.incident import CODE
-from apigw_doctor.lab.setup import LabApi, LabFunction, LabRoute, LabSetup, LogForm
+from apigw_doctor.lab.setup import LabApi, LabBalancer, LabFunction, LabRoute, LabSetup, LogForm
 from apigw_doctor.limits.defaults import default_integration_limit_ms
 from apigw_doctor.limits.table import value
 from apigw_doctor.model.terms import ApiType, Layer
@@ -34,13 +34,17 @@ def function(
 
 
 def setup(
-    *functions: LabFunction, routes: tuple[LabRoute, ...], api_type: ApiType = ApiType.REST, **more: object
+    *functions: LabFunction,
+    routes: tuple[LabRoute, ...],
+    api_type: ApiType = ApiType.REST,
+    balancers: tuple[LabBalancer, ...] = (),
+    **more: object,
 ) -> LabSetup:
     """One API with its stage, logging as we recommend it, and functions."""
     api_id = {ApiType.REST: "a1b2c3d4e5", ApiType.HTTP: "h1b2c3d4e5", ApiType.WEBSOCKET: "w1b2c3d4e5"}[api_type]
     options: dict[str, object] = {"stage": "prod", "access_log_format": access_format(api_type)} | more
     api = LabApi(api_id=api_id, name="shop", api_type=api_type, routes=routes, **options)  # type: ignore[arg-type]
-    return LabSetup(api=api, functions=functions)
+    return LabSetup(api=api, functions=functions, balancers=balancers)
 
 
 def access_format(api_type: ApiType) -> str:

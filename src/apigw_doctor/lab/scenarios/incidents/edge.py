@@ -12,10 +12,12 @@ _RAISED_MS = 120_000.0
 def edge_timeout(draw: Draw) -> Incident:
     """Long conversions fail for viewers only; who calls the API itself gets every answer."""
     convert = function("convert-fn", timeout_ms=122_000.0)
+    long_ones = draw.some(0.08)
+    direct_ones = draw.some(0.04, among=set(range(draw.requests)) - long_ones)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 500_000.0)):
-        long = number > 0 and draw.chance.random() < 0.12
-        viewer = not long or draw.chance.random() < 0.7
+        viewer = number not in direct_ones
+        long = number in long_ones or not viewer
         clocks = lambda_clocks(convert, _RAISED_MS, edge_ms=_EDGE_MS if viewer else None)
         work_ms = draw.between(34_000, 62_000) if long else draw.between(400, 12_000)
         course = Course(clocks=clocks, run=(work(work_ms, say="conversion started", pages=2_000.0),))
@@ -31,10 +33,12 @@ def edge_timeout(draw: Draw) -> Incident:
 def client_gave_up(draw: Draw) -> Incident:
     """The gateway answers 200 to everybody, also to those who have gone."""
     report = function("reports-fn")
+    left_ones = draw.some(0.07)
+    slow_ones = left_ones | draw.some(0.15)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 400_000.0)):
-        impatient = number > 0 and draw.chance.random() < 0.35
-        slow = number > 0 and draw.chance.random() < 0.25
+        impatient = number in left_ones or (number not in slow_ones and draw.chance.random() < 0.3)
+        slow = number in slow_ones
         clocks = lambda_clocks(report, client_ms=5_000.0 if impatient else None)
         work_ms = draw.between(6_000, 12_000) if slow else draw.between(150, 3_800)
         course = Course(clocks=clocks, run=(work(work_ms, say="report started", done="report done"),))

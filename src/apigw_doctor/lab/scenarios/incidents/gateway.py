@@ -33,15 +33,16 @@ def authorizer_timeout(draw: Draw) -> Incident:
     """Slow authorizers that answer in time are no failure, and their time is not the integration's."""
     orders, guard = function("orders-fn"), authorizing("auth-fn")
     clocks = lambda_clocks(orders, authorizer_ms=_AUTH_MS)
+    hung_ones = draw.some(0.07)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 300_000.0)):
         chance = draw.chance.random() if number else 1.0
-        if chance < 0.07:
+        if number in hung_ones:
             checked = check(NEVER, cause="authorizer-timeout", normal_ms=20.0)
         else:
-            checked = check(draw.between(2_500, 4_300) if chance < 0.2 else draw.between(8, 60))
+            checked = check(draw.between(2_500, 4_300) if chance < 0.15 else draw.between(8, 60))
         # Some slow runs behind a slow authorizer: more than 29 s in all, and no timeout.
-        long = chance < 0.2 and draw.chance.random() < 0.4
+        long = chance < 0.15 and draw.chance.random() < 0.4
         work_ms = draw.between(26_000, 27_500) if long else draw.between(30, 1_200)
         course = Course(clocks=clocks, authorizer=(checked,), run=(work(work_ms, say="reading order", done="order read"),))
         calls.append(
@@ -57,12 +58,13 @@ def authorizer_failure(draw: Draw) -> Incident:
     """The log calls it a configuration error; it is an exception in the authorizer's code."""
     orders, guard = function("orders-fn"), authorizing("auth-fn")
     clocks = lambda_clocks(orders, authorizer_ms=_AUTH_MS)
+    failed_ones = draw.some(0.07)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 240_000.0)):
-        chance = draw.chance.random() if number else 1.0
-        fails = chance < 0.07
+        fails = number in failed_ones
         more = {"fail": "KeyError: 'kid'"} if fails else {}
-        checked = check(draw.between(1_500, 3_000) if 0.07 <= chance < 0.15 else draw.between(8, 60), **more)
+        slow = not fails and draw.chance.random() < 0.08
+        checked = check(draw.between(1_500, 3_000) if slow else draw.between(8, 60), **more)
         course = Course(
             clocks=clocks,
             authorizer=(checked,),
@@ -83,12 +85,12 @@ def configuration_error(draw: Draw) -> Incident:
     """Two routes fail at once and always; the others do not notice."""
     orders = function("orders-fn")
     clocks = lambda_clocks(orders)
+    exported_ones = draw.some(0.05)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 240_000.0)):
-        chance = draw.chance.random() if number else 1.0
-        if chance < 0.06:
+        if number in exported_ones:
             path, layer = "/exports", Layer.GATEWAY
-        elif chance < 0.1:
+        elif number > 0 and draw.chance.random() < 0.04:
             path, layer = "/admin", Layer.AUTHORIZER
         else:
             path, layer = "/orders", None
@@ -114,9 +116,10 @@ def gateway_throttles(draw: Draw) -> Incident:
     report, prices = function("reports-fn", timeout_ms=8_000.0), function("prices-fn")
     bursts = max(draw.requests // 12, 1)
     single = draw.requests - bursts * 6
+    slow_ones = draw.some(0.08, among=range(single))
     calls = []
     for number, at_ms in enumerate(draw.times(max(single, 1), 300_000.0)):
-        slow = number > 0 and draw.chance.random() < 0.16
+        slow = number in slow_ones
         work_ms = draw.between(9_000, 16_000) if slow else draw.between(300, 5_500)
         cause = "function-timeout" if slow else None
         course = Course(
@@ -147,10 +150,11 @@ def gateway_throttles(draw: Draw) -> Incident:
 def customised_responses(draw: Draw) -> Incident:
     """The API's owner changed INTEGRATION_TIMEOUT and DEFAULT_5XX."""
     export, mail = function("exports-fn", timeout_ms=90_000.0), function("mails-fn", timeout_ms=6_000.0)
+    bad_ones = draw.some(0.05, among=range(2, draw.requests, 2)) | draw.some(0.05, among=range(3, draw.requests, 2))
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 500_000.0)):
         exported = number % 2 == 0
-        bad = number > 1 and draw.chance.random() < 0.1
+        bad = number in bad_ones
         if exported:
             work_ms = draw.between(32_000, 60_000) if bad else draw.between(2_000, 18_000)
             part = work(work_ms, cause="backend-slower-than-limit" if bad else None, normal_ms=8_000.0, pages=1_500.0)
@@ -175,9 +179,10 @@ def streaming_route(draw: Draw) -> Incident:
     """Answers of 35 to 55 s are in order here: 29 s is not the limit of a streamed route."""
     chat = function("chat-fn", timeout_ms=60_000.0)
     clocks = lambda_clocks(chat, 300_000.0)
+    bad_ones = draw.some(0.08)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0)):
-        bad = number > 0 and draw.chance.random() < 0.08
+        bad = number in bad_ones
         long = draw.chance.random() < 0.2
         work_ms = draw.between(64_000, 90_000) if bad else draw.between(*((32_000, 55_000) if long else (900, 20_000)))
         part = work(work_ms, cause="function-timeout" if bad else None, normal_ms=12_000.0, pages=2_500.0)
@@ -201,10 +206,11 @@ def cold_start_http_api(draw: Draw) -> Incident:
     """As with REST, a second later and with another status."""
     search = function("search-fn", memory_mb=1024, timeout_ms=32_000.0)
     clocks = lambda_clocks(search, HTTP_LIMIT_MS)
+    unlucky_ones = draw.some(0.06)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 600_000.0)):
-        cold = number == 0 or draw.chance.random() < 0.07
-        heavy = number > 0 and draw.chance.random() < (0.8 if cold else 0.04)
+        cold = number == 0 or number in unlucky_ones or draw.chance.random() < 0.03
+        heavy = number in unlucky_ones or (number > 0 and not cold and draw.chance.random() < 0.04)
         work_ms = draw.between(27_000, 28_600) if heavy else draw.between(180, 1_900)
         course = Course(
             clocks=clocks,
@@ -220,9 +226,10 @@ def function_timeout_http_api(draw: Draw) -> Incident:
     """Killed at F, far below the 30 s."""
     report = function("reports-fn", timeout_ms=10_000.0)
     clocks = lambda_clocks(report, HTTP_LIMIT_MS)
+    slow_ones = draw.some(0.08)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 400_000.0)):
-        slow = number > 0 and draw.chance.random() < 0.08
+        slow = number in slow_ones
         work_ms = draw.between(11_000, 19_000) if slow else draw.between(400, 7_000)
         part = work(work_ms, cause="function-timeout" if slow else None, normal_ms=3_000.0, pages=900.0)
         course = Course(clocks=clocks, run=(part,))
@@ -235,9 +242,10 @@ def backend_slower_http_api(draw: Draw) -> Incident:
     """The function works on and finishes after the cut."""
     report = function("reports-fn", timeout_ms=90_000.0)
     clocks = lambda_clocks(report, HTTP_LIMIT_MS)
+    slow_ones = draw.some(0.08)
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 500_000.0)):
-        slow = number > 0 and draw.chance.random() < 0.08
+        slow = number in slow_ones
         work_ms = draw.between(33_000, 65_000) if slow else draw.between(1_000, 14_000)
         part = work(work_ms, cause="backend-slower-than-limit" if slow else None, normal_ms=5_000.0, pages=1_500.0)
         course = Course(clocks=clocks, run=(part,))
