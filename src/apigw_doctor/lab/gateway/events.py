@@ -49,10 +49,8 @@ def request_event(arrival: Arrival, api: LabApi, authorizer: LabAuthorizer) -> E
     """The event of a REQUEST authorizer; simple responses go with format 2.0."""
     arn = method_arn(arrival, api)
     if api.api_type is ApiType.HTTP and authorizer.simple_responses:
-        event = _version_2(arrival, api, None)
-        del event["body"], event["isBase64Encoded"]
+        event = _without_body(_version_2(arrival, api, None))
         token = arrival.header("Authorization")
-        event["requestContext"].pop("authorizer", None)
         return {
             "version": "2.0",
             "type": "REQUEST",
@@ -61,11 +59,14 @@ def request_event(arrival: Arrival, api: LabApi, authorizer: LabAuthorizer) -> E
         } | event
     if api.api_type is ApiType.WEBSOCKET:
         return {"type": "REQUEST", "methodArn": arn} | _socket_event(arrival, api, None)
-    event = _version_1(arrival, api, None)
-    del event["body"], event["isBase64Encoded"]
+    event = _without_body(_version_1(arrival, api, None))
     token = arrival.header("Authorization")
     named = {"identitySource": token, "authorizationToken": token} if api.api_type is ApiType.HTTP else {}
     return {"type": "REQUEST", "methodArn": arn} | named | event
+
+
+def _without_body(event: Event) -> Event:
+    return {name: given for name, given in event.items() if name not in ("body", "isBase64Encoded")}
 
 
 def method_arn(arrival: Arrival, api: LabApi) -> str:

@@ -52,6 +52,7 @@ class _Connection:
         self.at_work = asyncio.Semaphore(_MAX_AT_WORK)
         #: why the gateway closes it; None: the client does
         self.code: int | None = None
+        self.left = False
 
     @property
     def id(self) -> str:
@@ -122,9 +123,7 @@ class Sockets:
         except ConnectionError:
             connection.code = connection.code or _ABNORMAL
         finally:
-            self._open.pop(connection.id, None)
-            if not self._stopping:
-                self._work.start(self._say_goodbye(connection))
+            self._leave(connection)
         return ws
 
     def _watch(self, request: web.BaseRequest, connection: _Connection) -> None:
@@ -143,7 +142,7 @@ class Sockets:
         while not connection.ws.closed:
             left_ms = min(connection.active_at + value("websocket-idle"), ends_at) - self._clock.now_ms()
             if left_ms <= 0:
-                await self._close(connection, WSCloseCode.GOING_AWAY)
+                await self._end(connection, WSCloseCode.GOING_AWAY)
                 return
             try:
                 message = await connection.ws.receive(timeout=left_ms / 1000.0)
@@ -158,12 +157,12 @@ class Sockets:
         match message.type:
             case WSMsgType.TEXT:
                 if len(message.data.encode()) > _MOST_MESSAGE:
-                    await self._close(connection, WSCloseCode.MESSAGE_TOO_BIG)
+                    await self._end(connection, WSCloseCode.MESSAGE_TOO_BIG)
                     return False
                 await connection.at_work.acquire()
                 self._work.start(self._answer(connection, self._message(connection, message.data)))
             case WSMsgType.BINARY:
-                await self._close(connection, WSCloseCode.UNSUPPORTED_DATA)
+                await self._end(connection, WSCloseCode.UNSUPPORTED_DATA)
                 return False
             case WSMsgType.PING:
                 await connection.ws.pong(message.data)
@@ -212,6 +211,13 @@ class Sockets:
         if said is not None:
             await self._push(connection, said.decode(errors="replace"))
 
+    def _leave(self, connection: _Connection) -> None:
+        """The connection is over; $disconnect hears of it once."""
+        self._open.pop(connection.id, None)
+        if not connection.left and not self._stopping:
+            self._work.start(self._say_goodbye(connection))
+        connection.left = True
+
     async def _say_goodbye(self, connection: _Connection) -> None:
         code = connection.code or connection.ws.close_code or _NO_CODE
         arrival = self._event(
@@ -240,6 +246,11 @@ class Sockets:
     async def _close(self, connection: _Connection, code: int) -> None:
         connection.code = connection.code or int(code)
         await connection.ws.close(code=code, message=_REASONS.get(int(code), "").encode())
+        self._leave(connection)
+
+    async def _end(self, connection: _Connection, code: int) -> None:
+        """Close as work of its own, so that whoever waits for the gateway's work waits for the farewell too."""
+        await asyncio.shield(self._work.start(self._close(connection, code)))
 
     async def _manage(self, request: web.BaseRequest, connection_id: str) -> web.StreamResponse:
         act = {"POST": self._post, "GET": self._tell, "DELETE": self._delete}.get(request.method)
