@@ -237,6 +237,8 @@ class ClientEntry(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     url: str
     status: int | None
+    #: headers that the caller sent beside its own `Host`, `User-Agent` and `Accept`
+    sent: dict[str, str] = {}
     headers: dict[str, str] = {}
     body: str = ""
     timed_out: bool = False

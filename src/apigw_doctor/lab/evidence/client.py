@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from apigw_doctor.lab.evidence.forms import http_date, whole
 from apigw_doctor.lab.records import ClientEntry
 
+#: told anyway
+_OF_CURL = ("host", "user-agent", "accept")
 _ADDRESS, _PORT = "198.51.100.7", 443
 
 
@@ -36,6 +38,7 @@ def curl(entry: ClientEntry) -> str:
         f"> Host: {host}",
         "> User-Agent: curl/8.5.0",
         "> Accept: */*",
+        *(f"> {name}: {text}" for name, text in entry.sent.items() if name.lower() not in _OF_CURL),
         ">",
     ]
     lines.extend(_timed_out(entry) if entry.status is None else _answered(entry, host))
@@ -53,6 +56,8 @@ def wscat(frames: list[ClientEntry]) -> str:
 def _answered(entry: ClientEntry, host: str) -> Iterator[str]:
     headers = {name.lower(): value for name, value in entry.headers.items()}
     headers = {"date": http_date(entry.ended_at), "content-type": "application/json"} | headers
+    # HTTP/2 has neither.
+    headers = {name: text for name, text in headers.items() if name not in ("connection", "transfer-encoding")}
     headers.setdefault("content-length", str(len(entry.body.encode())))
     yield f"< HTTP/2 {entry.status} "
     yield from (f"< {name}: {value}" for name, value in headers.items())

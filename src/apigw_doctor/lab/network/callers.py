@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from email.utils import formatdate
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -88,12 +89,15 @@ class Caller:
         except aiohttp.ClientError:
             pass
         status, seen, text = answered or (None, {}, "")
+        # The lab's servers date their answers by the machine's clock.
+        seen |= {name: formatdate(self.clock.time_s(), usegmt=True) for name in seen if name.lower() == "date"}
         entry = ClientEntry(
             started_at=started_at,
             ended_at=self.clock.now_ms(),
             method=method,
             url=url,
             status=status,
+            sent=_told(headers or {}),
             headers=seen,
             body=text,
             timed_out=timed_out,
@@ -255,6 +259,13 @@ def _local(at: tuple[str, int], url: str, scheme: str) -> URL:
 
 def _with_host(headers: Mapping[str, str], url: str) -> CIMultiDict[str]:
     return CIMultiDict({"Host": urlsplit(url).netloc, "User-Agent": "lab-client/1.0", **headers})
+
+
+def _told(headers: Mapping[str, str]) -> dict[str, str]:
+    """What a caller's own transcript shows of its headers: not the lab's plans, nor what proxies would add."""
+    return {
+        name: text for name, text in headers.items() if not name.lower().startswith(("x-lab-", "x-forwarded-", "host"))
+    }
 
 
 def _connection_id(text: str) -> str | None:
