@@ -5,7 +5,9 @@ import base64
 import io
 import json
 import re
+from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import ClientError, ClientTimeout
 from tests.lab.gateway.serving import (
@@ -467,3 +469,60 @@ def test_stopping_cuts_off_what_still_runs() -> None:
         assert not lab.invoker.calls[0].finished
 
     served(rest(), {"orders": sleeps(4_000)}, scene)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"statusCode": 204, "headers": {"Content-Type": "text/plain"}},
+        {"statusCode": 304, "body": "not sent"},
+        {"statusCode": 200, "headers": {"Content-Length": "3", "Transfer-Encoding": "chunked"}, "body": "longer"},
+        {"statusCode": 200, "headers": {"X-Odd": "a\r\nX-Other: b\x00", "X-Half": "\ud800"}, "body": "half \ud800"},
+        {"statusCode": 599, "body": ""},
+    ],
+)
+@pytest.mark.parametrize("api_type", [ApiType.REST, ApiType.HTTP])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_odd_answers_end_the_request_as_they_should(api_type: ApiType, method: str, answer: dict[str, Any]) -> None:
+    async def scene(lab: Serving) -> None:
+        for _ in range(2):
+            reply = await lab.ask(method=method)
+            assert reply.status == answer["statusCode"]
+            assert "x-other" not in reply.names
+            msgspec.json.encode(lab.exchange)
+        if method == "GET" and answer["statusCode"] == 200:
+            assert reply.text == answer["body"].replace("\ud800", "?")
+
+    odd = api(api_type, route(method="ANY", payload_format="2.0"))
+    served(odd, {"orders": gives(answer)}, scene)
+
+
+@pytest.mark.parametrize(
+    "payload", [b"[" * 200_000, b"\xff", b"", b'{"errorMessage": "half \\ud800"}', b'{"statusCode": 1e400}', b"NaN"]
+)
+@pytest.mark.parametrize("error", [None, "Unhandled"])
+@pytest.mark.parametrize("api_type", [ApiType.REST, ApiType.HTTP])
+def test_an_answer_may_be_any_bytes(api_type: ApiType, payload: bytes, error: str | None) -> None:
+    async def scene(lab: Serving) -> None:
+        reply = await lab.ask()
+        assert reply.status in (200, 500, 502)
+        assert lab.exchange.status == reply.status
+        msgspec.json.encode(lab.exchange)
+
+    answer = Answer(status=200, request_id=lambda_id(1), payload=payload, function_error=error)
+    served(api(api_type, route(payload_format="2.0")), {"orders": gives(answer)}, scene)
+
+
+def test_a_request_may_hold_bytes_that_are_no_text() -> None:
+    async def scene(lab: Serving) -> None:
+        port = int(lab.url.rpartition(":")[2])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /orders/%ff%00?q=%ff HTTP/1.1\r\nHost: x\xff\r\nX-Odd: \xff\r\nConnection: close\r\n\r\n")
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert lab.exchange.request_headers["X-Odd"] == "?"
+        msgspec.json.encode(lab.exchange)
+
+    served(rest(), {"orders": says()}, scene)

@@ -9,12 +9,13 @@ b'{"ok": true}'
 """
 
 import binascii
-import json
 import re
 from base64 import b64decode
 from typing import Any
 
 import msgspec
+
+from apigw_doctor.lab.gateway.texts import parse
 
 #: Other members make an answer malformed on REST APIs, as do wrong types.
 _MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
@@ -42,7 +43,7 @@ class ProxyAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_answer(payload: bytes) -> ProxyAnswer | None:
     """Proxy format 1.0; None: malformed."""
-    answer = _json(payload)
+    answer = parse(payload)
     if not isinstance(answer, dict) or not answer.keys() <= _MEMBERS:
         return None
     return _structured(answer, _JSON_TYPE)
@@ -50,11 +51,8 @@ def read_answer(payload: bytes) -> ProxyAnswer | None:
 
 def read_lenient(payload: bytes) -> ProxyAnswer | None:
     """Format 2.0: an answer without `statusCode` is the body of a 200."""
-    if not payload:
-        return None
-    try:
-        answer = json.loads(payload)
-    except ValueError:
+    answer = parse(payload)
+    if answer is None and payload.strip() != b"null":
         return None
     if isinstance(answer, dict) and "statusCode" in answer:
         cookies = answer.pop("cookies", None) or []
@@ -69,7 +67,7 @@ def read_lenient(payload: bytes) -> ProxyAnswer | None:
 
 def read_socket(payload: bytes) -> ProxyAnswer | None:
     """A WebSocket message's answer: without `statusCode` it is a success that says nothing."""
-    answer = _json(payload)
+    answer = parse(payload)
     if not isinstance(answer, dict) or "statusCode" not in answer:
         return ProxyAnswer(status=_OK)
     return _structured(answer, _JSON_TYPE)
@@ -86,7 +84,7 @@ def read_streamed(payload: bytes) -> ProxyAnswer | None:
 
 def error_text(payload: bytes) -> str:
     """What a failed function said of its failure."""
-    answer = _json(payload)
+    answer = parse(payload)
     if isinstance(answer, dict) and isinstance(answer.get("errorMessage"), str):
         return str(answer["errorMessage"])
     return payload.decode(errors="replace")
@@ -94,18 +92,11 @@ def error_text(payload: bytes) -> str:
 
 def service_text(payload: bytes) -> str:
     """What the Lambda service said of a call that it refused."""
-    answer = _json(payload)
+    answer = parse(payload)
     if not isinstance(answer, dict):
         return ""
     said = answer.get("message") or answer.get("Message")
     return said if isinstance(said, str) else ""
-
-
-def _json(payload: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
-    try:
-        return json.loads(payload)
-    except ValueError:
-        return None
 
 
 def _structured(answer: dict[str, Any], default_type: tuple[str, str]) -> ProxyAnswer | None:
@@ -151,6 +142,4 @@ def _headers(answer: dict[str, Any]) -> Headers | None:
 
 
 def _as_text(value: str | float) -> str:
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    # A line break would end the header.
-    return text.replace("\r", " ").replace("\n", " ").replace("\x00", "")
+    return str(value).lower() if isinstance(value, bool) else str(value)

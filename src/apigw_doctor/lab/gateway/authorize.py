@@ -5,7 +5,6 @@ their integrations, unless the setup says otherwise.
 """
 
 import asyncio
-import json
 from collections import OrderedDict
 from typing import Any
 
@@ -19,6 +18,7 @@ from apigw_doctor.lab.gateway.integrate import trace_of
 from apigw_doctor.lab.gateway.policies import PolicyError, judge
 from apigw_doctor.lab.gateway.responses import Refusal, denied
 from apigw_doctor.lab.gateway.tasks import Tasks
+from apigw_doctor.lab.gateway.texts import parse
 from apigw_doctor.lab.invoking import Answer, Invoker
 from apigw_doctor.lab.records import AuthorizerCall
 from apigw_doctor.lab.setup import LabApi, LabAuthorizer
@@ -177,10 +177,7 @@ class Authorizers:
 
 
 def _said(payload: bytes) -> _Said:
-    try:
-        answer = json.loads(payload)
-    except ValueError:
-        raise _UnreadableError("no JSON") from None
+    answer = parse(payload)
     if not isinstance(answer, dict):
         raise _UnreadableError("no object")
     context = answer.get("context") or {}

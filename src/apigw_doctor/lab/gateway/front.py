@@ -1,6 +1,7 @@
 """The border to the client: its requests become arrivals, and replies get the gateway's headers."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from apigw_doctor.lab.gateway.events import edge_host, edge_id
 from apigw_doctor.lab.gateway.ids import Ids, own_request_id, read_trace
 from apigw_doctor.lab.gateway.responses import Reply
 from apigw_doctor.lab.gateway.routing import Match
+from apigw_doctor.lab.gateway.texts import parse, whole
 from apigw_doctor.lab.setup import LabApi
 from apigw_doctor.model.terms import ApiType
 
@@ -22,6 +24,9 @@ _UNTOLD = frozenset({PLAN.lower(), AUTHORIZER_PLAN.lower(), "host"})
 _EDGE_LOCATION = "DUB56-P1"
 _CLIENT_ERROR = 400
 _WITHOUT_BODY = (204, 304)
+#: The server's own matter, whatever a function or a template says.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection"})
+_LINE_BREAKS = re.compile(r"[\r\n\0]+")
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -40,13 +45,13 @@ class Front:
         """The request with its new ids, still without its body; `PlanError` for a private header that is no plan."""
         extended_id, request_id = self.ids.extended_id(), self.ids.request_id()
         made_root = self.ids.trace_root(at)
-        sent_trace = request.headers.get("X-Amzn-Trace-Id")
+        sent_trace = whole(request.headers.get("X-Amzn-Trace-Id", ""))
         root, may_sample = read_trace(sent_trace)
         if self._api.api_type is ApiType.REST:
             request_id = own_request_id(request.headers.get("x-amzn-RequestId")) or request_id
         else:
             request_id = extended_id
-        peer, raw_query = request.remote or "", request.rel_url.raw_query_string
+        peer, raw_query = request.remote or "", whole(request.rel_url.raw_query_string)
         given: dict[str, Any] = {
             "at": at,
             "request_id": request_id,
@@ -60,8 +65,10 @@ class Front:
             "path": match.path,
             "raw_query": raw_query,
             "query": tuple(parse_qsl(raw_query, keep_blank_values=True)),
-            "headers": tuple(pair for pair in request.headers.items() if pair[0].lower() not in _UNTOLD),
-            "host": self._host(request.host),
+            "headers": tuple(
+                (name, whole(text)) for name, text in request.headers.items() if name.lower() not in _UNTOLD
+            ),
+            "host": self._host(whole(request.host)),
             "source_ip": LOCAL_CALLER if _is_local(peer) else peer,
             "protocol": f"HTTP/{request.version.major}.{request.version.minor}",
             "route": match.route,
@@ -76,13 +83,10 @@ class Front:
         """A message without the plan that a member of it may be, and the plan."""
         if not self._plans or PLAN not in text:
             return text, None
-        try:
-            message = json.loads(text)
-        except ValueError:
-            return text, None
+        message = parse(text)
         if not isinstance(message, dict) or not isinstance(plan := message.pop(PLAN, None), dict):
             return text, None
-        return json.dumps(message), plan
+        return json.dumps(message, ensure_ascii=False), plan
 
     def _host(self, given: str) -> str:
         """A name that the API could have; whoever calls the machine's own address means the API's own host."""
@@ -94,10 +98,7 @@ class Front:
         text = headers.get(name) if self._plans else None
         if text is None:
             return None
-        try:
-            plan = json.loads(text)
-        except ValueError:
-            plan = None
+        plan = parse(text)
         if not isinstance(plan, dict):
             raise PlanError(f"{name} is no JSON object")
         return plan
@@ -143,7 +144,8 @@ def _set(response: web.StreamResponse, headers: Pairs) -> None:
     if any(name.lower() == "content-type" for name, _ in headers):
         response.headers.popall("Content-Type", None)
     for name, content in headers:
-        response.headers.add(name, content)
+        if name.lower() not in _FRAMING:
+            response.headers.add(name, _LINE_BREAKS.sub(" ", whole(content)))
 
 
 def _is_local(address: str) -> bool:

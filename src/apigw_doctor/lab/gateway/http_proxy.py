@@ -32,6 +32,7 @@ from apigw_doctor.lab.gateway.events import event_headers
 from apigw_doctor.lab.gateway.integrate import HOP_BY_HOP, TIMED_OUT, Served, limit_ms, remapped, trace_of
 from apigw_doctor.lab.gateway.responses import Refusal, Reply, refuse
 from apigw_doctor.lab.gateway.tasks import Tasks
+from apigw_doctor.lab.gateway.texts import whole
 from apigw_doctor.lab.records import IntegrationCall
 from apigw_doctor.lab.setup import LabApi, LabRoute
 from apigw_doctor.limits.table import value
@@ -196,7 +197,7 @@ class HttpIntegration:
         async with request as response:
             first_byte_at = self._clock.now_ms()
             body = await _read(response, _MAX_STREAM if route.stream else int(value("rest-payload")))
-            headers = tuple(response.headers.items())
+            headers = tuple((name, whole(text)) for name, text in response.headers.items())
             return _Fetched(status=response.status, headers=headers, body=body, first_byte_at=first_byte_at)
 
     def _headers(self, arrival: Arrival) -> list[tuple[str, str]]:

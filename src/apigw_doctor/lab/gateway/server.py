@@ -15,6 +15,7 @@ from apigw_doctor.lab.gateway.responses import Refusal
 from apigw_doctor.lab.gateway.routing import find_route
 from apigw_doctor.lab.gateway.service import Service
 from apigw_doctor.lab.gateway.tasks import Tasks
+from apigw_doctor.lab.gateway.texts import whole
 from apigw_doctor.lab.gateway.websocket import Sockets
 from apigw_doctor.lab.invoking import Invoker
 from apigw_doctor.lab.records import Journal
@@ -96,7 +97,7 @@ class Gateway:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self._api.api_type is ApiType.WEBSOCKET:
             return await self._sockets.handle(request)
-        match = find_route(self._api, request.method, request.rel_url.raw_path)
+        match = find_route(self._api, request.method, whole(request.rel_url.raw_path))
         try:
             arrival = self._front.arrival(request, match, self._clock.now_ms())
         except PlanError as error:

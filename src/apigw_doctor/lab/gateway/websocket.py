@@ -4,7 +4,6 @@ Routes answer what their function gives as body, as with a `$default` route resp
 """
 
 import asyncio
-import json
 import re
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ from apigw_doctor.lab.gateway.responses import Refusal
 from apigw_doctor.lab.gateway.routing import DEFAULT, Match
 from apigw_doctor.lab.gateway.service import Outcome, Service
 from apigw_doctor.lab.gateway.tasks import Tasks
+from apigw_doctor.lab.gateway.texts import parse
 from apigw_doctor.lab.setup import LabApi, LabRoute
 from apigw_doctor.limits.table import value
 
@@ -284,10 +284,7 @@ class Sockets:
 
 def _selected(text: str) -> str | None:
     """`$request.body.action`."""
-    try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    message = parse(text)
     action = message.get("action") if isinstance(message, dict) else None
     return action if isinstance(action, str) else None
 
