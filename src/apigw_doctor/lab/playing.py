@@ -15,8 +15,10 @@ from apigw_doctor.lab.records import Exchange, InvocationEnded, Journal
 from apigw_doctor.lab.scenarios.course import Course, Part, play
 from apigw_doctor.lab.scenarios.incident import Call, Incident
 from apigw_doctor.lab.setup import LabSetup
+from apigw_doctor.lab.sockets import Conversations
 from apigw_doctor.lab.truth import TruthRow, truth_row
 from apigw_doctor.lab.world import World
+from apigw_doctor.model.terms import ApiType
 
 #: Evidence may be off its schedule by so much; beyond, the run says that it could not hold it.
 TOLERANCE_MS = 200.0
@@ -66,6 +68,11 @@ class _Stage:
         self._roots = random.Random(f"traces-{seed}")  # noqa: S311 - names
         self._start_ms = clock.now_ms() + _LEAD_MS
         self._world = World(incident, clock, self._journal, start_ms=self._start_ms, seed=seed)
+        api = incident.setup.api
+        #: of a WebSocket API
+        self._sockets = (
+            Conversations(clock, api, self._journal, self._start_ms) if api.api_type is ApiType.WEBSOCKET else None
+        )
 
     async def play(self) -> Played:
         incident = self._incident
@@ -101,6 +108,9 @@ class _Stage:
             Caller(self._clock, direct, journal=self._journal) as caller,
             Caller(self._clock, edge, journal=self._journal) as viewer,
         ):
+            if self._sockets is not None:
+                await self._sockets.hold(caller, self._incident.calls, roots, self._plan)
+                return
             work = [
                 self._call(viewer if call.edge else caller, call, root)
                 for call, root in zip(self._incident.calls, roots, strict=True)
@@ -147,23 +157,25 @@ class _Stage:
         }
 
     def _played(self, roots: list[str]) -> Played:
-        exchanges = {one.trace_id: one for one in self._journal.exchanges if one.event_type != "DISCONNECT"}
         ends = {
             (one.trace_id, one.function): one for one in self._journal.functions if isinstance(one, InvocationEnded)
         }
         rows, drifts, worst_ms = [], [], 0.0
-        for call, root in zip(self._incident.calls, roots, strict=True):
-            exchange = exchanges.get(root)
+        for call, root, exchange in zip(self._incident.calls, roots, self._exchanges(roots), strict=True):
             if exchange is None:
                 continue
+            if self._sockets is not None:
+                self._outcomes[root] = exchange.status
             called = None if exchange.integration is None else exchange.integration.function
-            rows.append(truth_row(call, exchange, ends.get((root, called or ""))))
+            rows.append(truth_row(call, exchange, ends.get((exchange.trace_id, called or ""))))
             drift = _drift(call.course, exchange)
             off_ms = abs(drift.measured_ms - drift.scheduled_ms)
             worst_ms = max(worst_ms, off_ms)
             if off_ms > TOLERANCE_MS:
                 drifts.append(drift)
         drifts.sort(key=lambda one: -abs(one.measured_ms - one.scheduled_ms))
+        if self._sockets is not None:
+            self._sockets.name_connections()
         journal = self._world.disguise(self._journal)
         return Played(
             setup=self._world.shown_setup,
@@ -173,6 +185,13 @@ class _Stage:
             drifts=tuple(drifts),
             worst_drift_ms=worst_ms,
         )
+
+    def _exchanges(self, roots: list[str]) -> list[Exchange | None]:
+        """The gateway's record of each call."""
+        if self._sockets is not None:
+            return self._sockets.exchanges(self._incident.calls)
+        known = {one.trace_id: one for one in self._journal.exchanges}
+        return [known.get(root) for root in roots]
 
 
 def _step(part: Part) -> dict[str, Any]:

@@ -16,6 +16,7 @@ NEVER = math.inf
 F = TypeVar("F", bound=Fault)
 REST_LIMIT_MS = default_integration_limit_ms("rest", "regional")
 HTTP_LIMIT_MS = default_integration_limit_ms("http")
+SOCKET_LIMIT_MS = default_integration_limit_ms("websocket")
 
 
 def function(
