@@ -53,6 +53,7 @@ def _function(reading: Reading, resource: Resource, aliases: dict[str, list[Fiel
         _cfn_alias(fields, aliases.get(resource.logical_id, []))
     if isinstance(fields.values.get("package"), Unresolved):
         del fields.values["package"]
+    fields.note_misspelt()
     return Function(mark=resource.mark, logical_id=resource.logical_id, construct=resource.construct, **fields.record())
 
 

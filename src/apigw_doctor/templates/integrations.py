@@ -96,6 +96,7 @@ def read_integration(
     _payload_format(fields, spelling.payload_format)
     fields.values["asynchronous"] = _is_event(fields.values.get("request_parameters", {}))
     fields.values |= _aims_at(fields, spelling, callables)
+    fields.note_misspelt()
     return Integration(mark=mark, logical_id=logical_id, **fields.record())
 
 

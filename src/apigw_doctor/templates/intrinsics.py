@@ -40,6 +40,10 @@ PSEUDO_PARAMETERS: dict[str, str] = {
 NO_VALUE = "AWS::NoValue"
 #: Texts are put together from parts, and parts may be put together again: without an end, if nobody sets one.
 _MAX_TEXT = 1_000_000
+#: What all texts and lists of one template may amount to together.
+_MAX_PRODUCED = 50_000_000
+#: AWS takes no longer value of a parameter.
+_MAX_PARAMETER = 4_096
 _MAX_CANDIDATES = 50
 _DYNAMIC = "{{resolve:"
 _PLACE = re.compile(r"\$\{(!?)\s*([^{}$!]*?)\s*\}")
@@ -87,6 +91,8 @@ class Resolver:
         self._sections = {name: _mapping(root, name) for name in ("Mappings", "Conditions", "Resources")}
         self._include = include
         self._conditions: dict[str, bool | None] = {}
+        self._condition_names: dict[str, tuple[str, ...]] = {}
+        self._left = _MAX_PRODUCED
         self._functions: dict[str, Callable[[Node, Mark], Settled]] = {
             "Ref": self._ref,
             "Fn::GetAtt": self._get_att,
@@ -154,7 +160,7 @@ class Resolver:
     def depends(self, node: Node | None) -> tuple[str, ...]:
         """The parameters and pseudo parameters that a value hangs on, through conditions too."""
         found: dict[str, None] = {}
-        self._note_names(node, found, set())
+        self._note_names(node, found)
         return tuple(found)
 
     def is_resource(self, name: str) -> bool:
@@ -171,7 +177,11 @@ class Resolver:
             self._candidates[name] = tuple(_typed(kind, plain(one)) for one in allowed.items[:_MAX_CANDIDATES])
         if given is not None:
             self.parameters[name] = _typed(kind, given)
-        elif isinstance(default, Scalar) and not kind.startswith("AWS::SSM::Parameter::Value"):
+        elif (
+            isinstance(default, Scalar)
+            and len(default.text) <= _MAX_PARAMETER
+            and not kind.startswith("AWS::SSM::Parameter::Value")
+        ):
             # The default of such a parameter is the name of the place where the value lies.
             self.parameters[name] = _typed(kind, default.text)
 
@@ -184,7 +194,10 @@ class Resolver:
         if name == NO_VALUE:
             return None
         if name in self.parameters:
-            return _node(self.parameters[name], mark)
+            value = self.parameters[name]
+            if isinstance(value, list) and not self._has_room(len(value)):
+                return Unknown(Unresolved(f"${{{name}}}"), mark)
+            return _node(value, mark)
         if name in self.pseudo:
             return Scalar(self.pseudo[name], mark)
         if name in self._declared.entries or name.startswith("AWS::"):
@@ -243,12 +256,17 @@ class Resolver:
             is_known = is_known and isinstance(part, str)
             texts.append(part if isinstance(part, str) else part.expression)
             length += len(texts[-1])
-            if length > _MAX_TEXT:
+            if length > _MAX_TEXT or not self._has_room(len(texts[-1])):
                 return Unknown(Unresolved("a text of more than 1,000,000 characters"), mark)
         text = "".join(texts)
         if is_known and _DYNAMIC not in text:
             return Scalar(text, mark)
         return Unknown(Unresolved(text), mark)
+
+    def _has_room(self, amount: int) -> bool:
+        """Whether so much more may be produced: many small expressions can make a lot of a large value."""
+        self._left -= amount
+        return self._left >= 0
 
     def _select(self, argument: Node, mark: Mark) -> Settled:
         if isinstance(argument, Sequence) and len(argument.items) == 2:
@@ -261,7 +279,7 @@ class Resolver:
     def _split(self, argument: Node, mark: Mark) -> Settled:
         if isinstance(argument, Sequence) and len(argument.items) == 2:
             separator, text = self._text(argument.items[0]), self._text(argument.items[1])
-            if isinstance(separator, str) and separator and isinstance(text, str):
+            if isinstance(separator, str) and separator and isinstance(text, str) and self._has_room(len(text)):
                 return Sequence(tuple(Scalar(part, mark) for part in text.split(separator)), mark)
         return Unknown(Unresolved(_written(argument)), mark)
 
@@ -366,10 +384,18 @@ class Resolver:
     def _text(self, node: Node | None) -> str | Unresolved:
         return _as_text(self.settle(node))
 
-    def _note_names(self, node: Node | None, found: dict[str, None], seen: set[str]) -> None:
+    def _names_of(self, condition: str) -> tuple[str, ...]:
+        if condition not in self._condition_names:
+            self._condition_names[condition] = ()  # a condition that asks for itself adds nothing
+            found: dict[str, None] = {}
+            self._note_names(self._sections["Conditions"].get(condition), found)
+            self._condition_names[condition] = tuple(found)
+        return self._condition_names[condition]
+
+    def _note_names(self, node: Node | None, found: dict[str, None]) -> None:
         if isinstance(node, Sequence):
             for item in node.items:
-                self._note_names(item, found, seen)
+                self._note_names(item, found)
         if not isinstance(node, Mapping):
             return
         for name, (_, argument) in node.entries.items():
@@ -377,10 +403,9 @@ class Resolver:
                 if used in self._declared.entries or used in self.pseudo:
                     found[used] = None
             condition = _condition_used(name, argument)
-            if condition is not None and condition not in seen:
-                seen.add(condition)
-                self._note_names(self._sections["Conditions"].get(condition), found, seen)
-            self._note_names(argument, found, seen)
+            if condition is not None:
+                found.update(dict.fromkeys(self._names_of(condition)))
+            self._note_names(argument, found)
 
 
 def is_no_value(node: Node) -> bool:

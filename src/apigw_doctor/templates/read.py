@@ -64,6 +64,14 @@ def read_template(path: Path, parameters: AbstractMapping[str, str] = NO_PARAMET
     root = document.root
     if not isinstance(root, Mapping):
         raise NothingReadable(f"{path} is no template: it holds {_what(root)}.", _READ)
+    try:
+        return _read(path, root, document, parameters)
+    except RecursionError:
+        # Conditions that ask for one another in a chain, or files that include one another.
+        raise NothingReadable(f"{path} has expressions that lead on and on.", "Shorten the chain.") from None
+
+
+def _read(path: Path, root: Mapping, document: Document, parameters: AbstractMapping[str, str]) -> Template:
     is_openapi = openapi.is_openapi(root) and root.get("Resources") is None
     if not is_openapi:
         _refuse_others(path, root)
@@ -184,6 +192,8 @@ def _section(resource: Mapping, name: str, key: Scalar, reading: Reading) -> Map
 
 
 def _others(reading: Reading) -> list[OtherResource]:
+    for nested in reading.of_type("AWS::CloudFormation::Stack", "AWS::Serverless::Application"):
+        reading.problem(nested.mark, f"{nested.logical_id} is a template of its own; name its file to have it read")
     return [other_resource(reading, one) for one in reading.resources.values() if one.type not in _API_FREE]
 
 

@@ -1,5 +1,6 @@
 """What all readers share while one template is read: its resources, its expressions, and what was not understood."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from apigw_doctor.templates.model import OtherResource, Problem, ProblemKind
 
 #: Other resources keep the places of their first values; none that a rule asks for comes later.
 _MAX_MARKS = 2_000
+_MAX_KEY, _CLOSE = 60, 0.85
 _TRUE, _FALSE = frozenset({"true", "yes", "1"}), frozenset({"false", "no", "0"})
 
 
@@ -76,6 +78,7 @@ class Fields:
         self.values: dict[str, Any] = {}
         self.marks: dict[str, Mark] = {}
         self.depends: dict[str, tuple[str, ...]] = {}
+        self._asked: set[str] = set()
 
     def record(self) -> dict[str, Any]:
         """The arguments of a record: what was read, and its places."""
@@ -92,6 +95,7 @@ class Fields:
 
     def settled(self, key: str) -> Node | Unknown | None:
         """What a property comes to; None where it is not there, or is null."""
+        self._asked.add(key)
         node = self.node.get(key)
         settled = self.reading.resolver.settle(node) if node is not None else None
         return None if settled is None or _is_empty(settled) else settled
@@ -212,6 +216,7 @@ class Fields:
 
     def child(self, key: str) -> "Fields":
         """The properties below a property; empty where it is not there."""
+        self._asked.add(key)
         return self.reading.fields(self.node.get(key), self.node.mark, f"{self.what}: {key}")
 
     def children(self, key: str) -> Iterator[tuple[str, "Fields"]]:
@@ -219,6 +224,18 @@ class Fields:
         for name, node in self.child(key).node.items():
             if self.reading.resolver.settle(node) is not None:
                 yield name.text, self.reading.fields(node, name.mark, f"{self.what}: {name.text}")
+
+    def note_misspelt(self) -> None:
+        """Name the properties that look like one that was looked for in vain: AWS's default holds in its place."""
+        missing = {key.lower(): key for key in self._asked if key not in self.node.entries}
+        for key, (name, _) in self.node.entries.items():
+            if key in self._asked or len(key) > _MAX_KEY:
+                continue
+            close = difflib.get_close_matches(key.lower(), missing, 1, _CLOSE)
+            if close:
+                self.reading.problem(
+                    name.mark, f"{self.what}: {key} is not known; perhaps {missing[close[0]]} is meant"
+                )
 
     def adopt(self, other: "Fields") -> None:
         """Take over the fields that were read from a property below."""

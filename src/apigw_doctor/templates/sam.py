@@ -328,6 +328,7 @@ def _integration(drafts: Drafts, resource: Resource, fields: Fields, api_type: A
     one.text("payload_format", "PayloadFormatVersion")
     if api_type is ApiType.HTTP:
         one.values.setdefault("payload_format", "2.0")
+    one.note_misspelt()
     alias = drafts.callables.aliases.get(resource.logical_id)
     if resource.type == _STATE_MACHINE:
         one.values |= {"kind": "aws", "action": "states:action/StartExecution"}
