@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.lab.clock import Clock
-from apigw_doctor.lab.functions.output import Output
+from apigw_doctor.lab.functions.output import Output, Paths
 from apigw_doctor.lab.functions.processes import Processes
 from apigw_doctor.lab.functions.runtime_api import RuntimeApi
 from apigw_doctor.lab.invoking import Answer, Trace
@@ -31,6 +32,7 @@ from apigw_doctor.limits.table import value
 from apigw_doctor.model.times import iso
 
 _MEMORY_LOOK_S = 0.5
+_WALL = re.compile(r"\[\d{13}\] LAMBDA_RUNTIME")
 
 
 class Job(msgspec.Struct, kw_only=True):
@@ -78,6 +80,7 @@ class Execution:
         self._shared, self.function, self.stream, self.kind = shared, function, stream, kind
         self._clock = shared.clock
         self._output = Output(self._line)
+        self._paths = Paths(function)
         self._holding = False
         self._timer: asyncio.TimerHandle | None = None
         self._waiting_reply: Callable[[dict[str, Any]], None] | None = None
@@ -153,9 +156,16 @@ class Execution:
                 run.error_message = _said(body, "errorMessage")
                 run.response_ms = now - run.started_at
                 run.answer(self._answer(run.job, body, "Unhandled"))
+            elif event == "too-large":
+                run.outcome, run.error_type, run.error_message = "error", error_type, _said(body, "errorMessage")
+                run.answer(self._answer(run.job, body, "Unhandled"))
             elif event == "next":
                 if self.function.extension_ms and run.response_ms is not None:
-                    await self._extend()
+                    await self._extend(run)
+                return
+            elif event == "exit" and run.outcome == "error" and run.response_ms is None and run.error_type:
+                # The runtime gave up after its answer was refused: told already.
+                self._kill()
                 return
             else:
                 self._failed(run, event, body, error_type)
@@ -207,7 +217,7 @@ class Execution:
                 error_type=run.error_type,
                 error_message=run.error_message,
                 response_ms=run.response_ms,
-                extension_ms=self.function.extension_ms if run.response_ms is not None else 0.0,
+                extension_ms=run.extension_ms,
                 trace_id=None if job.trace is None else job.trace.root,
                 sampled=job.trace is not None and job.trace.sampled and self.function.tracing,
                 segment_id=job.segment_id,
@@ -245,9 +255,13 @@ class Execution:
         """The handler returned."""
         self._events.put_nowait(("response", body, ""))
 
+    def refused(self, request_id: str, body: bytes, error_type: str) -> None:
+        """What the handler returned is more than Lambda takes."""
+        self._events.put_nowait(("too-large", body, error_type))
+
     def failed(self, request_id: str, body: bytes, error_type: str) -> None:
         """The handler raised."""
-        self._events.put_nowait(("error", body, error_type))
+        self._events.put_nowait(("error", self._paths.shown(body.decode()).encode(), error_type))
 
     def init_failed(self, body: bytes, error_type: str) -> None:
         """The module could not be loaded."""
@@ -426,10 +440,20 @@ class Execution:
         if self._pid is not None and sys.platform == "linux":
             self._shared.processes.kill(self._pid, signal.SIGCONT)
 
-    async def _extend(self) -> None:
-        """Extensions work on after the answer; the process itself does nothing."""
+    async def _extend(self, run: "_Run") -> None:
+        """Extensions work on after the answer, at most until the function's timeout; the process does nothing."""
         self._let_go()
-        await asyncio.sleep(self.function.extension_ms / 1000.0)
+        began_at = self._clock.now_ms()
+        try:
+            async with asyncio.timeout(self.function.extension_ms / 1000.0):
+                event, _, _ = await self._events.get()
+        except TimeoutError:
+            event = ""
+        run.extension_ms = self._clock.now_ms() - began_at
+        if event == "killed":
+            run.outcome, run.error_type = "timeout", "Sandbox.Timedout"
+            run.memory_mb = self._memory_mb("VmHWM") or run.memory_mb
+            self._kill()
 
     def _kill(self) -> None:
         self.ready = False
@@ -466,6 +490,8 @@ class Execution:
         )
 
     def _line(self, text: str) -> None:
+        # The runtime client's own errors have the time of the wall.
+        text = _WALL.sub(f"[{self._clock.now_ms():.0f}] LAMBDA_RUNTIME", self._paths.shown(text))
         job = self._job if self.ready else None
         self._shared.journal.functions.append(
             FunctionLine(
@@ -503,6 +529,7 @@ class _Run(msgspec.Struct, kw_only=True):
     error_type: str | None = None
     error_message: str | None = None
     response_ms: float | None = None
+    extension_ms: float = 0.0
     memory_mb: int = 32
 
 

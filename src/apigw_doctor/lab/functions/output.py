@@ -1,10 +1,37 @@
 """What a function's process writes, cut into the events that Lambda would send to CloudWatch Logs."""
 
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
+
+from apigw_doctor.lab import environment
+from apigw_doctor.lab.setup import LabFunction
 
 #: type (4), length (4), time in microseconds (8): awslambdaric's frames (`FramedTelemetryLogSink`)
 _FRAME_HEAD = 16
 _MAX_LINE_BYTES = 262_144
+
+
+class Paths:
+    """Shows the folders of this machine, as tracebacks name them, as those that they stand for in Lambda."""
+
+    def __init__(self, function: LabFunction) -> None:
+        lib = f"/var/lang/lib/{function.runtime}"
+        here = sysconfig.get_paths()
+        places = {
+            str(function.code): "/var/task",
+            environment.__path__[0]: "/var/runtime",
+            here["purelib"]: f"{lib}/site-packages",
+            here["stdlib"]: lib,
+        }
+        self._places = {str(Path(place)): shown for place, shown in places.items()}
+
+    def shown(self, text: str) -> str:
+        """The text with Lambda's folders."""
+        if "/" in text:
+            for place, shown in self._places.items():
+                text = text.replace(place, shown)
+        return text
 
 
 class Output:

@@ -1,12 +1,20 @@
 """The Lambda Runtime API, one port per execution environment: what AWS's runtime client talks to."""
 
+import json
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
 
+from apigw_doctor.limits.table import value
+
 _ROOT = "/2018-06-01/runtime"
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_TOO_LARGE = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+#: what the Runtime API answers the runtime with, which logs it
+_REFUSED = (
+    '{"errorMessage":"Exceeded maximum allowed payload size (6291556 bytes).","errorType":"RequestEntityTooLarge"}'
+)
 
 
 class Job(Protocol):
@@ -29,6 +37,9 @@ class Port(Protocol):
 
     def answered(self, request_id: str, body: bytes) -> None:
         """The handler returned."""
+
+    def refused(self, request_id: str, body: bytes, error_type: str) -> None:
+        """The handler returned more than Lambda takes; `body` is what the caller gets to know."""
 
     def failed(self, request_id: str, body: bytes, error_type: str) -> None:
         """The handler raised."""
@@ -89,7 +100,13 @@ class RuntimeApi:
         return web.Response(body=job.payload, headers=job.headers(), content_type="application/json")
 
     async def _response(self, user: Port, request: web.Request) -> web.Response:
-        user.answered(request.match_info["id"], await request.read())
+        body = await request.read()
+        if len(body) > value("lambda-payload-sync"):
+            kind = "Function.ResponseSizeTooLarge"
+            told = json.dumps({"errorType": kind, "errorMessage": _TOO_LARGE})
+            user.refused(request.match_info["id"], told.encode(), kind)
+            return web.Response(status=413, text=_REFUSED, content_type="application/json")
+        user.answered(request.match_info["id"], body)
         return web.Response(status=202)
 
     async def _error(self, user: Port, request: web.Request) -> web.Response:

@@ -11,7 +11,7 @@ from apigw_doctor.model.terms import Layer
 
 def unreachable(service: str, words: str, *, cause: str, **step: object) -> Part:
     """A call whose connection is never made: the service's relay must have a `BlackHole`."""
-    part = kit.dependency(service, words, kit.NEVER, cause=cause, **step)
+    part = kit.dependency(service, words, kit.NEVER, cause=cause, **step)  # type: ignore[arg-type]
     return msgspec.structs.replace(part, layer=Layer.NETWORK)
 
 
@@ -92,10 +92,10 @@ class Traffic:
         init_ms, run_ms = sum(part.ms for part in course.init), sum(part.ms for part in course.run)
         if course.clocks.init_ms is not None and init_ms > course.clocks.init_ms:
             init_ms, run_ms = course.clocks.init_ms, init_ms + run_ms
-        killed = course.clocks.function_ms is not None and run_ms > course.clocks.function_ms
-        if killed:
-            run_ms = course.clocks.function_ms or 0.0
-        return at_ms + init_ms + run_ms + self._function.extension_ms * (not killed), not (killed or exits)
+        # An extension's work counts against the function's timeout, too.
+        spent_ms = run_ms + self._function.extension_ms
+        most_ms = spent_ms if course.clocks.function_ms is None else course.clocks.function_ms
+        return at_ms + init_ms + min(spent_ms, most_ms), spent_ms <= most_ms and not exits
 
     def _clear(self, at_ms: float) -> float:
         """The moment, put off while it lies next to an end or to the call before."""

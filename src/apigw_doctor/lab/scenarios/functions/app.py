@@ -4,10 +4,14 @@ It logs as applications do: what it is about to call, and what came back. What i
 gets to see of the steps.
 """
 
+# Plain code as in many functions; `lab` is there in the function's process only.
+# mypy: ignore-errors
+
 import http.client
 import json
 import logging
 import os
+import pathlib
 import socket
 import sys
 import threading
@@ -22,6 +26,7 @@ log.setLevel(logging.INFO)
 time.sleep(lab.plan().get("init_ms", float(os.environ.get("MODEL_LOAD_MS", "0"))) / 1000.0)
 _first = True
 _pools = {}
+_ERRORS = {"KeyError": KeyError, "ValueError": ValueError, "RuntimeError": RuntimeError}
 
 
 class UpstreamError(Exception):
@@ -156,7 +161,7 @@ def dns(step, plan):
 
 def fail(step, plan):
     """An exception that nobody catches."""
-    raise {"KeyError": KeyError, "ValueError": ValueError, "RuntimeError": RuntimeError}[step["type"]](step["text"])
+    raise _ERRORS[step["type"]](step["text"])
 
 
 def leave(step, plan):
@@ -165,11 +170,21 @@ def leave(step, plan):
 
 
 def fill(step, plan):
-    """Use memory."""
+    """Use memory: so much more, or until so much is in use."""
     _pools.pop("kept", None)
-    kept = bytearray(step["mb"] * 1024 * 1024)
+    more_mb = step["mb"] if "mb" in step else max(step["until_mb"] - used_mb(), 1)
+    kept = bytearray(more_mb * 1024 * 1024)
     kept[::4096] = b"x" * len(kept[::4096])
     _pools["kept"] = kept
+
+
+def used_mb():
+    """Memory of this process, where the system tells it."""
+    try:
+        lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+    except OSError:
+        return 20
 
 
 def linger(step, plan):

@@ -141,14 +141,18 @@ def dependency_slow(draw: Draw) -> Incident:
     ("dependency-resuming",),
 )
 def dependency_resuming(draw: Draw) -> Incident:
-    """Two stretches of traffic with five idle minutes between; the environments stay warm."""
+    """Two stretches of traffic with five idle minutes between; the environments stay warm.
+
+    The first request afterwards comes alone, or others come while the database wakes up and wait with it.
+    """
     one = function("reports-fn", timeout_ms=60_000.0)
     traffic = Traffic(draw, one, lambda_clocks(one), "GET", "/reports")
     half = max(draw.requests // 2, 1)
     pause_ms = 305_000.0
     moments = draw.times(half, 110_000.0)
     starts_ms = moments[-1] + pause_ms
-    moments += draw.times(draw.requests - half, 110_000.0, from_ms=starts_ms)
+    alone_ms = draw.chance.choice((0.0, 45_000.0))
+    moments += [starts_ms, *draw.times(draw.requests - half - 1, 110_000.0, from_ms=starts_ms + 2_000.0 + alone_ms)]
     ready_ms = None
     words = "SELECT on cluster reports-db.cluster-c9x1.eu-west-1.rds.amazonaws.com"
     for number, at_ms in enumerate(moments):

@@ -14,22 +14,18 @@ from apigw_doctor.model.terms import Layer
 )
 def resource_starved(draw: Draw) -> Incident:
     """Max Memory Used comes up to Memory Size; small images are fast."""
-    one = function("thumbnails-fn", timeout_ms=60_000.0, memory_mb=192)
+    one = function("thumbnails-fn", timeout_ms=60_000.0, memory_mb=128)
     traffic = Traffic(draw, one, lambda_clocks(one), "POST", "/thumbnails")
     large = some(draw, 0.06)
     for number, at_ms in enumerate(draw.times(draw.requests, 540_000.0)):
         big = number in large
         pixels = f"{draw.chance.randrange(60, 90)} megapixels" if big else f"{draw.chance.randrange(1, 9)} megapixels"
-        fill = Part(
-            layer=Layer.FUNCTION,
-            name="memory",
-            ms=0.0,
-            step={"do": "fill", "mb": 150 if big else 8, "say": f"decoding image, {pixels}"},
-        )
+        decode = note(f"decoding image, {pixels}")
+        fill = Part(layer=Layer.FUNCTION, name="memory", ms=0.0, step={"do": "fill", "until_mb": 124})
         ms = draw.between(31_500, 45_000) if big else draw.between(250, 2_800)
         scale = work(ms, cause="resource-starved" if big else None, normal_ms=3_000.0, pages=ms / 4 if big else 0.0)
-        # A new environment each time, so that memory shows with the request that used it.
-        traffic.add(at_ms, fill, scale, new=big, body='{"key": "img.jpg"}')
+        # Max Memory Used is the environment's peak, so small images that come later have it in their REPORT, too.
+        traffic.add(at_ms, decode, *((fill,) if big else ()), scale, body='{"key": "img.jpg"}')
     routes = (route("POST", "/thumbnails", "thumbnails-fn"),)
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic))
 
@@ -90,8 +86,8 @@ def throttled_after_stall(draw: Draw) -> Incident:
     ("function-throttled",),
 )
 def extension_overhead(draw: Draw) -> Incident:
-    """Durations beyond the gateway's limit with a 200 at the gateway; then refusals, for environments are held."""
-    one = function("feeds-fn", timeout_ms=60_000.0, log_form="json", reserved_concurrency=4, extension_ms=4_200.0)
+    """Durations beyond the gateway's limit, and a kill at F, with a 200 at the gateway; then refusals in a rush."""
+    one = function("feeds-fn", log_form="json", reserved_concurrency=4, extension_ms=4_200.0)
     traffic = Traffic(draw, one, lambda_clocks(one), "GET", "/feeds", init=(800, 1_400))
     long = some(draw, 0.05)
     rush = min(max(round(draw.requests * 0.12), 6), 10)
@@ -100,7 +96,7 @@ def extension_overhead(draw: Draw) -> Incident:
     moments = [(ms, "long" if number in long else "calm") for number, ms in enumerate(calm)]
     moments += [(at + ms, "rush") for ms in draw.times(rush, 3_600.0, gap_ms=300.0)]
     for at_ms, kind in sorted(moments):
-        own_ms = draw.between(25_600, 27_000) if kind == "long" else draw.between(90, 900)
+        own_ms = draw.between(25_600, 28_200) if kind == "long" else draw.between(90, 900)
         traffic.add(at_ms, note("feed requested"), work(own_ms, say="rendering feed", done="feed rendered"))
     routes = (route("GET", "/feeds", "feeds-fn"),)
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic))
