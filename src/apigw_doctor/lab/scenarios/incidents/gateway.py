@@ -20,7 +20,8 @@ from apigw_doctor.lab.setup import GatewayResponse, LabAuthorizer, LabFunction
 from apigw_doctor.model.terms import ApiType, Layer
 
 _AUTH_MS = 5_000.0
-_TOKEN = {"Authorization": "Bearer eyJsb2ciOiJsYWIifQ.e30."}
+#: what callers of authorizers send
+TOKEN = {"Authorization": "Bearer eyJsb2ciOiJsYWIifQ.e30."}
 
 
 def authorizing(name: str, timeout_ms: float = _AUTH_MS) -> LabFunction:
@@ -46,7 +47,7 @@ def authorizer_timeout(draw: Draw) -> Incident:
         work_ms = draw.between(26_000, 27_500) if long else draw.between(30, 1_200)
         course = Course(clocks=clocks, authorizer=(checked,), run=(work(work_ms, say="reading order", done="order read"),))
         calls.append(
-            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=_TOKEN)
+            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN)
         )
     routes = (route("GET", "/orders", "orders-fn", authorizer="auth01"),)
     authorizers = (LabAuthorizer(id="auth01", name="tokens", function="auth-fn"),)
@@ -73,7 +74,7 @@ def authorizer_failure(draw: Draw) -> Incident:
             invoked=not fails,
         )
         calls.append(
-            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=_TOKEN)
+            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN)
         )
     routes = (route("GET", "/orders", "orders-fn", authorizer="auth01"),)
     authorizers = (LabAuthorizer(id="auth01", name="tokens", function="auth-fn"),)
@@ -100,7 +101,7 @@ def configuration_error(draw: Draw) -> Incident:
             ending=None if layer is None else Ending(cause="configuration-error", layer=layer),
             invoked=layer is None,
         )
-        calls.append(Call(at_ms=at_ms, method="GET", path=path, course=course, cold=number == 0, headers=_TOKEN))
+        calls.append(Call(at_ms=at_ms, method="GET", path=path, course=course, cold=number == 0, headers=TOKEN))
     routes = (
         route("GET", "/orders", "orders-fn"),
         route("GET", "/exports", "exports-fn"),
