@@ -1,7 +1,8 @@
 """AWS services as AWS's own tools reach them: the default credential chain, profile, region, endpoint overrides.
 
 boto3 is imported when the first client is made, so that nobody pays for it who never asks AWS. An endpoint that is
-named here holds for all services; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> hold where none is named.
+named here holds for all services; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> hold where none is named, with the
+service ids of AWS's SDKs: API_GATEWAY, APIGATEWAYV2, CLOUDWATCH, CLOUDWATCH_LOGS, LAMBDA, XRAY.
 """
 
 from types import TracebackType

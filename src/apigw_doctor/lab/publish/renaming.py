@@ -77,7 +77,7 @@ class _Writer:
         self._span = (min(times) - _DAY_MS, max(times) + _DAY_MS) if times else (0.0, 0.0)
         self._ids = _ids(setup.api, renaming)
         self._pattern = self._searched()
-        self._routes: dict[str, LabRoute] = {}
+        self._routes: dict[LabRoute, LabRoute] = {}
         self._streams: dict[str, str] = {}
 
     def setup(self, setup: LabSetup) -> LabSetup:
@@ -138,17 +138,16 @@ class _Writer:
         return tuple(self._value(one) for one in value) if isinstance(value, tuple) else value
 
     def _route(self, route: LabRoute) -> LabRoute:
-        key = f"{route.key} {route.integration_id}"
-        if key not in self._routes:
+        if route not in self._routes:
             renaming = self._renaming
-            self._routes[key] = msgspec.structs.replace(
+            self._routes[route] = msgspec.structs.replace(
                 route,
                 url=None if route.url is None else self._text(route.url),
                 resource_id=renaming.resources.get(route.path, route.resource_id),
                 integration_id=renaming.integrations.get(route.key, route.integration_id),
                 authorizer=renaming.authorizers.get(route.authorizer or "", route.authorizer),
             )
-        return self._routes[key]
+        return self._routes[route]
 
     def _version(self, function: str, version: str) -> str:
         return version if version == "$LATEST" else self._renaming.versions.get(function, version)
