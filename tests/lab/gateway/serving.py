@@ -18,6 +18,8 @@ from apigw_doctor.lab.setup import LabApi, LabAuthorizer, LabFunction, LabRoute,
 from apigw_doctor.model.terms import ApiType
 
 T = TypeVar("T")
+#: How much later than it should something may happen on a busy machine.
+SLACK_MS = 3_000.0
 Event = dict[str, Any]
 Function = Callable[[Event], Awaitable[Any]]
 
@@ -107,6 +109,11 @@ def route(path: str = "/orders/{id}", method: str = "GET", function: str | None 
 def authorizer(**more: Any) -> LabAuthorizer:
     """An authorizer whose function is `guard`."""
     return LabAuthorizer(**{"id": "auth01", "name": "tokens", "function": "guard", **more})
+
+
+def on_time(took_ms: float, expected_ms: float) -> bool:
+    """Not a moment too early, and no later than a busy machine makes it."""
+    return expected_ms <= took_ms < expected_ms + SLACK_MS
 
 
 def policy(effect: str = "Allow", resource: str = "*", **more: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from tests.lab.gateway.serving import Serving, api, route, served
+from aiohttp.resolver import ThreadedResolver
+from tests.lab.gateway.serving import Serving, api, on_time, route, served
 
 from apigw_doctor.lab.setup import LabApi, LabRoute
 from apigw_doctor.model.terms import ApiType
@@ -137,7 +138,7 @@ def test_a_slow_backend_is_cut_and_its_connection_closed() -> None:
         call = lab.exchange.integration
         assert call is not None
         assert (call.answered, call.status) == (False, None)
-        assert 29_000 <= call.ended_at - call.sent_at < 29_300
+        assert on_time(call.ended_at - call.sent_at, 29_000)
         await asyncio.sleep(10.0)
         assert left == [True]
 
@@ -184,7 +185,7 @@ def test_a_connection_that_is_closed_while_waiting_is_a_network_error(reset: boo
         assert (reply.status, reply.text) == (504, '{"message": "Network error communicating with endpoint"}')
         assert lab.exchange.failure_lines == (f"{NETWORK}Connection is closed",)
         assert asked == ["/v1/7"]
-        assert 5_000 <= reply.took_ms < 5_500
+        assert on_time(reply.took_ms, 5_000)
 
     with_backend(handler, scene)
 
@@ -199,7 +200,7 @@ def test_a_private_target_that_does_not_answer_is_given_up_after_ten_seconds() -
         call = lab.exchange.integration
         assert call is not None
         assert (call.vpc_link, call.answered) == (True, False)
-        assert 10_000 <= call.ended_at - call.sent_at < 10_300
+        assert on_time(call.ended_at - call.sent_at, 10_000)
 
     with unanswering() as number:
         served(proxied(f"http://127.0.0.1:{number}/{{proxy}}", vpc_link=True), {}, scene)
@@ -214,13 +215,25 @@ def test_a_public_target_that_does_not_answer_runs_into_the_integration_timeout(
         served(proxied(f"http://127.0.0.1:{number}/{{proxy}}"), {}, scene)
 
 
-@pytest.mark.parametrize("url", ["http://nowhere.invalid/{proxy}", "http:///{proxy}"])
-def test_an_address_that_is_none_is_a_configuration_error(url: str) -> None:
+@pytest.mark.parametrize(
+    "url", ["http://nowhere.example/{proxy}", "http:///{proxy}", "ftp://127.0.0.1/{proxy}", "http://a:99999/"]
+)
+def test_an_address_that_is_none_is_a_configuration_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[bool] = []
+
     async def scene(lab: Serving) -> None:
+        async def unknown(*_: object) -> list[object]:
+            held.append(lab.clock.held)
+            raise OSError(-2, "Name or service not known")
+
+        monkeypatch.setattr(ThreadedResolver, "resolve", unknown)
         reply = await lab.ask("/stock/7")
         assert (reply.status, reply.text) == (500, '{"message": "Internal server error"}')
         assert lab.exchange.error_type == "API_CONFIGURATION_ERROR"
         assert lab.exchange.failure_lines == ("Execution failed due to configuration error: Invalid endpoint address",)
+        # Looking up is work of this machine: the clock does not run ahead.
+        assert all(held)
+        assert not lab.clock.held
 
     served(proxied(url), {}, scene)
 
@@ -255,7 +268,7 @@ def test_a_streamed_answer_is_handed_on_in_chunks() -> None:
         call = lab.exchange.integration
         assert call is not None
         assert call.first_byte_at is not None
-        assert call.first_byte_at - call.sent_at < 1_000
-        assert 40_000 <= call.ended_at - call.sent_at < 40_500
+        assert call.first_byte_at - call.sent_at < 20_000
+        assert on_time(call.ended_at - call.sent_at, 40_000)
 
     with_backend(handler, scene, stream=True, timeout_ms=60_000)

@@ -17,6 +17,7 @@ from tests.lab.gateway.serving import (
     authorizer,
     gives,
     lambda_id,
+    on_time,
     policy,
     raised,
     route,
@@ -73,7 +74,7 @@ def test_the_integration_timeout_answers_504_while_the_function_runs_on() -> Non
         assert (reply.status, reply.text) == (504, '{"message": "Endpoint request timed out"}')
         assert reply.names["x-amzn-errortype"] == "InternalServerErrorException"
         assert UUID.fullmatch(reply.names["x-amzn-requestid"])
-        assert 29_000 <= reply.took_ms < 29_500
+        assert on_time(reply.took_ms, 29_000)
         noted = lab.exchange
         assert (noted.status, noted.error_type) == (504, "INTEGRATION_TIMEOUT")
         assert noted.error_message == "Endpoint request timed out"
@@ -82,7 +83,7 @@ def test_the_integration_timeout_answers_504_while_the_function_runs_on() -> Non
         assert call is not None
         assert (call.answered, call.request_id, call.status, call.service_status) == (False, None, None, None)
         assert call.error == "Execution failed due to a timeout error"
-        assert 29_000 <= call.ended_at - call.sent_at < 29_300
+        assert on_time(call.ended_at - call.sent_at, 29_000)
         assert not lab.invoker.calls[0].finished
         await lab.gateway.drain()
         assert lab.invoker.calls[0].finished
@@ -94,7 +95,7 @@ def test_a_route_has_its_own_limit() -> None:
     async def scene(lab: Serving) -> None:
         reply = await lab.ask()
         assert reply.status == 504
-        assert 6_500 <= reply.took_ms < 7_000
+        assert on_time(reply.took_ms, 6_500)
         assert lab.exchange.integration is not None
         assert lab.exchange.integration.limit_ms == 6_500
 
@@ -352,7 +353,7 @@ def test_a_client_that_goes_away_changes_nothing_for_the_gateway() -> None:
         assert lab.journal.exchanges == []
         await lab.gateway.drain()
         assert (lab.exchange.status, lab.exchange.error_type) == (504, "INTEGRATION_TIMEOUT")
-        assert 29_000 <= lab.exchange.completed_at - lab.exchange.arrived_at < 29_500
+        assert on_time(lab.exchange.completed_at - lab.exchange.arrived_at, 29_000)
 
     served(rest(), {"orders": sleeps(40)}, scene)
 
@@ -424,7 +425,7 @@ def test_a_streamed_answer_comes_in_chunks_and_may_take_longer() -> None:
         assert call is not None
         assert (call.streamed, call.limit_ms) == (True, 120_000)
         assert call.first_byte_at == call.ended_at
-        assert 60_000 <= call.ended_at - call.sent_at < 60_500
+        assert on_time(call.ended_at - call.sent_at, 60_000)
 
     served(rest(route(stream=True, timeout_ms=120_000)), {"orders": gives(streamed, 60.0)}, scene)
 
@@ -442,7 +443,7 @@ def test_sixty_requests_at_a_time_are_all_answered() -> None:
         replies = await asyncio.gather(*(lab.ask(f"/orders/{number}") for number in range(60)))
         assert {reply.status for reply in replies} == {504}
         assert len({noted.request_id for noted in lab.journal.exchanges}) == 60
-        assert all(29_000 <= reply.took_ms < 31_000 for reply in replies)
+        assert all(on_time(reply.took_ms, 29_000) for reply in replies)
 
     served(rest(), {"orders": sleeps(31)}, scene)
 

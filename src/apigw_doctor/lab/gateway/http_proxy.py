@@ -19,7 +19,7 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
-    InvalidURL,
+    NonHttpUrlClientError,
     TCPConnector,
 )
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -162,7 +162,8 @@ class HttpIntegration:
     def _refusal(self, failure: BaseException, route: LabRoute) -> Refusal:
         http = self._api.api_type is ApiType.HTTP
         match failure:
-            case ClientConnectorDNSError() | InvalidURL():
+            case ClientConnectorDNSError() | NonHttpUrlClientError() | ValueError():
+                # Also yarl's and aiohttp's own complaints about a URL.
                 return Refusal(kind="API_CONFIGURATION_ERROR", failure_lines=(_INVALID,))
             case ClientSSLError():
                 return Refusal(kind="API_CONFIGURATION_ERROR", failure_lines=(_TLS,))
