@@ -3,6 +3,7 @@
 from apigw_doctor.lab.scenarios.course import Part
 from apigw_doctor.lab.scenarios.incident import Draw, Incident, Service, scenario
 from apigw_doctor.lab.scenarios.kit import (
+    HTTP_LIMIT_MS,
     NEVER,
     REST_LIMIT_MS,
     dependency,
@@ -14,6 +15,7 @@ from apigw_doctor.lab.scenarios.kit import (
     work,
 )
 from apigw_doctor.lab.scenarios.traffic import Traffic, merged, note, some
+from apigw_doctor.model.terms import ApiType, Layer
 
 _DYNAMODB = Service(name="dynamodb", host="dynamodb.eu-west-1.amazonaws.com")
 _SEARCH = Service(name="search", host="vpc-catalog-k3x7.eu-west-1.es.amazonaws.com")
@@ -97,6 +99,56 @@ def retry_product(draw: Draw) -> Incident:
 
 
 @scenario(
+    "retry-product-killed",
+    "Four attempts of 8 s each want 32 s of a function that has 27; the log tells of each attempt's start only.",
+    ("retry-product",),
+)
+def retry_product_killed(draw: Draw) -> Incident:
+    """An HTTP API; F lies below L."""
+    one = function("notify-fn", timeout_ms=27_000.0)
+    clocks = lambda_clocks(one, HTTP_LIMIT_MS)
+    traffic = Traffic(draw, one, clocks, "POST", "/notify")
+    silent = some(draw, 0.05)
+    words = f"PUT https://{_PAYMENTS.host}/v1/messages"
+    for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0)):
+        if number in silent:
+            calls = [
+                dependency(
+                    "payments", f"{words} (attempt {attempt} of 4)", 8_000.0, cause="retry-product", done="",
+                    timeout_s=8.0, sent_ms=1e8, swallow=True,
+                )
+                for attempt in range(1, 5)
+            ]  # fmt: skip
+        else:
+            calls = [dependency("payments", f"{words} (attempt 1 of 4)", draw.between(60, 3_200))]
+        traffic.add(at_ms, *calls, body='{"to": "+49"}')
+    api = setup(one, routes=(route("POST", "/notify", "notify-fn"),), api_type=ApiType.HTTP)
+    return Incident(setup=api, calls=merged(traffic), services=(_PAYMENTS,))
+
+
+@scenario(
+    "stalled-call-http-api",
+    "On an HTTP API a call that stalls is a 503 without a word; the function's log has the call.",
+    ("stalled-call",),
+)
+def stalled_call_http_api(draw: Draw) -> Incident:
+    """L is 30 s there."""
+    one = function("sessions-fn", timeout_ms=32_000.0, log_form="json")
+    traffic = Traffic(draw, one, lambda_clocks(one, HTTP_LIMIT_MS), "GET", "/sessions")
+    stalls = some(draw, 0.05)
+    words = "Calling cognito-idp AdminGetUser"
+    for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0)):
+        if number in stalls:
+            call = dependency("cognito", words, NEVER, cause="stalled-call", normal_ms=80.0)
+        else:
+            call = dependency("cognito", words, draw.between(25, 1_200), done="AdminGetUser -> CONFIRMED")
+        traffic.add(at_ms, note("session requested"), call)
+    api = setup(one, routes=(route("GET", "/sessions", "sessions-fn"),), api_type=ApiType.HTTP)
+    service = Service(name="cognito", host="cognito-idp.eu-west-1.amazonaws.com")
+    return Incident(setup=api, calls=merged(traffic), services=(service,))
+
+
+@scenario(
     "dependency-slow-traced",
     "One downstream call holds most of the time; X-Ray has its subsegment, the log has nothing.",
     ("dependency-slow",),
@@ -167,6 +219,42 @@ def dependency_resuming(draw: Draw) -> Incident:
     service = Service(name="database", host="reports-db.cluster-c9x1.eu-west-1.rds.amazonaws.com")
     routes = (route("GET", "/reports", "reports-fn"),)
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=(service,))
+
+
+@scenario(
+    "database-paused",
+    "The Data API says that the database is resuming, and the application tries again until it is too late.",
+    ("dependency-resuming",),
+)
+def database_paused(draw: Draw) -> Incident:
+    """The log has the exception's words; the requests afterwards are fast."""
+    one = function("ingest-fn", log_form="json")
+    traffic = Traffic(draw, one, lambda_clocks(one), "POST", "/granules")
+    half = max(draw.requests // 2, 1)
+    moments = draw.times(half, 100_000.0)
+    starts_ms = moments[-1] + 310_000.0
+    moments += [starts_ms, *draw.times(draw.requests - half - 1, 110_000.0, from_ms=starts_ms + 46_000.0)]
+    words = "ExecuteStatement on cluster ingest-db"
+    failed = (
+        "DatabaseResumingException: The Aurora DB instance db-QZ5XWKQPGTH6YUO7NJBQ is resuming after being auto-paused."
+        " Please wait a few seconds and try again."
+    )
+    for number, at_ms in enumerate(moments):
+        parts: list[Part] = []
+        if number == half:
+            for attempt in range(1, 12):
+                parts.append(dependency("data-api", words, 40.0, done=failed))
+                parts.append(_waiting(3_000.0, f"waiting 3 s before attempt {attempt + 1}"))
+        parts.append(dependency("data-api", words, draw.between(20, 800), done="1 row"))
+        traffic.add(at_ms, *parts, body='{"granule": "G-2931"}')
+    service = Service(name="data-api", host="rds-data.eu-west-1.amazonaws.com")
+    routes = (route("POST", "/granules", "ingest-fn"),)
+    return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=(service,))
+
+
+def _waiting(ms: float, words: str) -> Part:
+    step: dict[str, object] = {"do": "work", "ms": ms, "say": words}
+    return Part(layer=Layer.DEPENDENCY, name="database resumes", ms=ms, cause="dependency-resuming", step=step)
 
 
 @scenario(
