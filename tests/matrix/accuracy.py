@@ -78,7 +78,7 @@ def failures(total: dict[str, Score]) -> list[str]:
     right = whole.total(RIGHT)
     if asked and right / asked < _BAR:
         missed.append(f"{EVERYTHING.name}: {right} of {asked} right, less than {_BAR:.0%}")
-    for kind in (LIKELY, PROVEN):
+    for kind in (LIKELY, PROVEN):  # told with confidence, and wrong
         if whole.total(kind):
             missed.append(f"{EVERYTHING.name}: {whole.total(kind)} {kind}")
     for level in LEVELS[1:]:
@@ -118,7 +118,9 @@ def page(total: dict[str, Score], jobs: Sequence[Job]) -> str:
 those that are wrongly told as failed. *undetermined* is an honest answer, *possible* names several; *not seen* means
 that this evidence holds no trace of the request's failure (a function's log does not know that the gateway gave up).
 The scenarios were written by the people who wrote the rules: these figures say that verdicts agree with what was
-injected, not how the field looks.
+injected, not how the field looks. *true, but general* is a row of the causes that fits as well, told because the evidence
+for the more specific one is missing (killed at its own timeout, where only the function's log would show the stalled
+call); with all evidence it counts as missed.
 """
     return "\n\n".join([head.rstrip(), "\n".join(overview), *(table(name, score) for name, score in total.items())]) + "\n"
 

@@ -7,15 +7,28 @@ import msgspec
 
 from apigw_doctor.lab.truth import TruthRow
 
-RIGHT, UNDETERMINED, POSSIBLE, LIKELY, PROVEN, UNSEEN = (
+RIGHT, GENERAL, UNDETERMINED, POSSIBLE, LIKELY, PROVEN, UNSEEN = (
     "right",
+    "true, but general",
     "undetermined",
     "possible, wrong",
     "likely, wrong",
     "proven, wrong",
     "not seen",
 )
-KINDS = (RIGHT, UNDETERMINED, POSSIBLE, LIKELY, PROVEN, UNSEEN)
+KINDS = (RIGHT, GENERAL, UNDETERMINED, POSSIBLE, LIKELY, PROVEN, UNSEEN)
+#: Rows of causes.md that fit as well where the evidence for the more specific one is missing: a function that is
+#: killed inside a stalled call is killed at its own timeout all the same, one that waited for a slow call was slow.
+GENERAL_CAUSES = {
+    "dependency-slow": {"backend-slower-than-limit"},
+    "dependency-resuming": {"backend-slower-than-limit"},
+    "connection-pool-exhausted": {"backend-slower-than-limit"},
+    "lazy-initialization": {"backend-slower-than-limit"},
+    "init-timeout": {"backend-slower-than-limit"},
+    "stalled-call": {"function-timeout"},
+    "retry-product": {"function-timeout"},
+    "event-loop-not-drained": {"function-timeout"},
+}
 #: What a row is called when nothing was wrong with the request.
 NOTHING = "(nothing wrong)"
 
@@ -82,8 +95,10 @@ def compare(rows: tuple[TruthRow, ...], answer: dict[str, Any], scenario: str, s
             if verdict["boundary"] not in (row.boundary, "unknown"):
                 score.boundary_wrong.append(miss)
         else:
-            score.count(row.cause, _wrong(verdict), verdict["cause"])
-            score.misses.append(miss)
+            general = verdict["cause"] in GENERAL_CAUSES.get(row.cause, ()) and verdict["boundary"] == row.boundary
+            score.count(row.cause, GENERAL if general else _wrong(verdict), verdict["cause"])
+            if not general:
+                score.misses.append(miss)
     return score
 
 

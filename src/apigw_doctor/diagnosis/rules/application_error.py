@@ -1,6 +1,7 @@
 """NOT101 application-error."""
 
 from apigw_doctor.attribution.clocks import function_throttled
+from apigw_doctor.attribution.effective_limit import ABOUT_MS
 from apigw_doctor.attribution.timeline import Clocks
 from apigw_doctor.diagnosis.rule import Answer, Cause, NotDecidable, rule
 from apigw_doctor.diagnosis.signs import (
@@ -76,13 +77,18 @@ def application_error(
     elif raised and invocation is not None and (request is None or (request.status or 0) >= _FAILED):
         what = f"the invocation ended with {kind}"
         confidence = Confidence.PROVEN if invocation.error_type else Confidence.LIKELY
+        if request is None and (invocation.duration_ms or 0.0) >= clocks.default_limit_ms - ABOUT_MS:
+            # A gateway would have cut before: what the caller saw was then its timeout.
+            confidence = Confidence.POSSIBLE
     elif is_unexplained(request) and load_balancer is None:
         return NotDecidable(missing=(GATEWAY_REASON,))
     else:
         return None
     after = "" if clocks.elapsed_ms is None else f" after {clocks.elapsed_ms:.0f} ms"
+    unwatched = request is None and confidence is Confidence.POSSIBLE
+    rest = "a gateway would have cut before, but no gateway log tells" if unwatched else "no timeout was involved"
     return Cause(
-        summary=f"application error: {what}{after}; no timeout was involved",
+        summary=f"application error: {what}{after}; {rest}",
         confidence=confidence,
         boundary=Boundary.NONE if confidence is not Confidence.POSSIBLE else None,
         layer=layer,
