@@ -90,7 +90,12 @@ def failures(total: dict[str, Score]) -> list[str]:
 
 def table(level: str, score: Score) -> str:
     """The confusion of one level as Markdown."""
-    lines = [f"### {level}", "", f"| what happened | {' | '.join(KINDS)} | told instead |", "| --- |" + " ---: |" * len(KINDS) + " --- |"]
+    lines = [
+        f"### {level}",
+        "",
+        f"| what happened | {' | '.join(KINDS)} | told instead |",
+        "| --- |" + " ---: |" * len(KINDS) + " --- |",
+    ]
     for cause in sorted(score.kinds):
         counts = score.kinds[cause]
         instead = ", ".join(f"{name} {count}" for name, count in score.instead.get(cause, {}).items())
@@ -99,15 +104,20 @@ def table(level: str, score: Score) -> str:
     return "\n".join(lines)
 
 
+def overview(total: dict[str, Score]) -> str:
+    """All levels at a glance."""
+    lines = ["| evidence | " + " | ".join(KINDS) + " |", "| --- |" + " ---: |" * len(KINDS)]
+    lines += [
+        f"| {level.name} | {' | '.join(str(total[level.name].total(kind)) for kind in KINDS)} |" for level in LEVELS
+    ]
+    return "\n".join(lines)
+
+
 def page(total: dict[str, Score], jobs: Sequence[Job]) -> str:
     """The page of all levels."""
     seeds = len({job.seed for job in jobs})
     names = len({job.scenario for job in jobs})
     requests = sum(job.requests for job in jobs)
-    overview = ["| evidence | " + " | ".join(KINDS) + " |", "| --- |" + " ---: |" * len(KINDS)]
-    overview += [
-        f"| {level.name} | {' | '.join(str(total[level.name].total(kind)) for kind in KINDS)} |" for level in LEVELS
-    ]
     head = f"""\
 # Accuracy on what the lab plays
 
@@ -122,7 +132,7 @@ injected, not how the field looks. *true, but general* is a row of the causes th
 for the more specific one is missing (killed at its own timeout, where only the function's log would show the stalled
 call); with all evidence it counts as missed.
 """
-    return "\n\n".join([head.rstrip(), "\n".join(overview), *(table(name, score) for name, score in total.items())]) + "\n"
+    return "\n\n".join([head.rstrip(), overview(total), *(table(name, score) for name, score in total.items())]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -132,22 +142,27 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--requests", type=int, default=60)
     parser.add_argument("--scale", type=float, default=500.0)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="one seed, 30 requests, only the tables of all causes")
     parser.add_argument("--only", nargs="*", help="only these scenarios")
     parser.add_argument("--misses", action="store_true", help="print every verdict that is not the truth")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md")
     options = parser.parse_args(arguments)
+    if options.quick:
+        options.seeds, options.requests = 1, 30
     names = options.only or list(scenarios())
     jobs = [Job(name, seed, options.requests, options.scale) for name in names for seed in range(1, options.seeds + 1)]
     began = time.monotonic()
     total = run(jobs, options.workers)
     text = page(total, jobs)
-    print(text)  # noqa: T201 - a report for people
+    print(overview(total) if options.quick else text)  # noqa: T201 - a report for people
     if options.misses:
         for level, score in total.items():
             for miss in score.misses:
                 if miss.confidence == "undetermined":
                     continue
-                print(f"{level}: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth} told as {miss.given} ({miss.confidence}): {miss.summary}")  # noqa: T201
+                print(
+                    f"{level}: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth} told as {miss.given} ({miss.confidence}): {miss.summary}"
+                )  # noqa: T201
     for miss in total[EVERYTHING.name].boundary_wrong:
         print(f"boundary: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth}, told {miss.given}")  # noqa: T201
     if options.write:
