@@ -524,3 +524,26 @@ def test_all_marks_lie_in_their_files() -> None:
             lines = Path(mark.file).read_text(encoding="utf-8-sig").split("\n")
             assert 1 <= mark.line <= len(lines), (path, mark)
             assert 1 <= mark.column <= len(lines[mark.line - 1]) + 1, (path, mark)
+
+
+def test_misspelt_properties_are_told(tmp_path: Path) -> None:
+    """A property that AWS does not know leaves the default in place, so it is named."""
+    (tmp_path / "t.yaml").write_text(
+        "Resources:\n  Fn:\n    Type: AWS::Lambda::Function\n    Properties: {TimeOut: 30, Memorysize: 512, Role: x}\n"
+    )
+    template = read_template(tmp_path / "t.yaml")
+    assert template.functions[0].timeout_ms == 3_000
+    assert [(one.column, one.text) for one in template.problems] == [
+        (18, "Fn: TimeOut is not known; perhaps Timeout is meant"),
+        (31, "Fn: Memorysize is not known; perhaps MemorySize is meant"),
+    ]
+
+
+def test_nested_templates_are_told(tmp_path: Path) -> None:
+    """APIs of a nested template are not in this one, and the reader says so."""
+    (tmp_path / "t.yaml").write_text(
+        "Resources:\n  Inner: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: inner.yaml}}\n"
+    )
+    template = read_template(tmp_path / "t.yaml")
+    assert texts(template) == "Inner is a template of its own; name its file to have it read"
+    assert template.others[0].values == {"TemplateURL": "inner.yaml"}

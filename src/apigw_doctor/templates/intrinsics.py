@@ -42,6 +42,8 @@ NO_VALUE = "AWS::NoValue"
 _MAX_TEXT = 1_000_000
 #: What all texts and lists of one template may amount to together.
 _MAX_PRODUCED = 50_000_000
+#: An item of a list takes as much as so many characters.
+_ITEM = 50
 #: AWS takes no longer value of a parameter.
 _MAX_PARAMETER = 4_096
 _MAX_CANDIDATES = 50
@@ -195,7 +197,7 @@ class Resolver:
             return None
         if name in self.parameters:
             value = self.parameters[name]
-            if isinstance(value, list) and not self._has_room(len(value)):
+            if isinstance(value, list) and not self._has_room(len(value) * _ITEM):
                 return Unknown(Unresolved(f"${{{name}}}"), mark)
             return _node(value, mark)
         if name in self.pseudo:
