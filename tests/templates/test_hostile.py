@@ -196,3 +196,43 @@ def test_a_remark_in_another_encoding_is_no_hindrance(tmp_path: Path) -> None:
     path = tmp_path / "t.yaml"
     path.write_bytes((RESOURCES + "      Timeout: 7 # caf\u00e9\n").encode("latin-1"))
     assert read_template(path).function("Fn").timeout_ms == 7_000
+
+
+SLOW = {
+    "a brace that never closes": RESOURCES + '      FunctionName: !Sub "${' + " " * 20_000 + 'x"\n',
+    "blank lines": "\n" * 200_000 + RESOURCES + "      Timeout: 5\n",
+    "a long quotation": 'resource "' + "a" * 100_000 + "\n" + RESOURCES,
+    "conditions in a chain": "Conditions:\n"
+    + "".join(f"  C{n}: !And [!Condition C{n + 1}, !Condition C{n + 1}]\n" for n in range(500))
+    + "  C500: !Equals [a, a]\n"
+    + RESOURCES
+    + "      Timeout: !If [C0, 5, 6]\n",
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_long_texts_take_no_more_than_their_length(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(SLOW[name])
+    begun = time.monotonic()
+    _reads_or_tells(path)
+    assert time.monotonic() - begun < 3
+
+
+def test_a_template_may_hold_terraform_in_a_text(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text(RESOURCES + '      InlineCode: |\n        resource "aws_x" "y" {\n        }\n      Timeout: 4\n')
+    assert read_template(path).function("Fn").timeout_ms == 4_000
+
+
+def test_terraform_under_another_name_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_bytes(NOT_TEMPLATES["main.tf"])
+    with pytest.raises(DoctorError, match="Terraform"):
+        read_template(path)
+
+
+def test_spaces_in_a_placeholder_do_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "t.yaml"
+    path.write_text("Parameters: {P: {Type: String, Default: x}}\n" + RESOURCES + "      FunctionName: !Sub a-${ P }\n")
+    assert read_template(path).function("Fn").name == "a-x"

@@ -48,7 +48,8 @@ _ITEM = 50
 _MAX_PARAMETER = 4_096
 _MAX_CANDIDATES = 50
 _DYNAMIC = "{{resolve:"
-_PLACE = re.compile(r"\$\{(!?)\s*([^{}$!]*?)\s*\}")
+# Spaces are stripped from the name afterwards: to match them here takes cubic time where the brace never closes.
+_PLACE = re.compile(r"\$\{(!?)([^{}$!]*)\}")
 _INCLUDE = "AWS::Include"
 
 
@@ -234,7 +235,7 @@ class Resolver:
         for match in _PLACE.finditer(text):
             yield text[at : match.start()]
             at = match.end()
-            name = match[2]
+            name = match[2].strip()
             if match[1]:
                 yield f"${{{name}}}"
                 continue
@@ -514,7 +515,7 @@ def _names_used(name: str, argument: Node) -> list[str]:
     if name == "Fn::Sub":
         template = argument.items[0] if isinstance(argument, Sequence) and argument.items else argument
         if isinstance(template, Scalar):
-            return [match[2] for match in _PLACE.finditer(template.text) if not match[1]]
+            return [match[2].strip() for match in _PLACE.finditer(template.text) if not match[1]]
     return []
 
 

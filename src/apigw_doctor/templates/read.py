@@ -46,7 +46,7 @@ _OTHER_KINDS: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"name", "version", "scripts"}), "a package.json", ""),
 )
 _TERRAFORM = re.compile(
-    r'^\s*(?:resource|data|module|provider|variable|terraform)\s+(?:"[^"\n]*"\s*){0,2}\{', re.MULTILINE
+    r'^[ \t]*(?:resource|data|module|provider|variable|terraform)[ \t]+(?:"[^"\n]*"[ \t]*){0,2}\{', re.MULTILINE
 )
 _FUNCTION_ONLY_SECTIONS = ("AWSTemplateFormatVersion", "Transform", "Parameters", "Outputs", "Globals")
 
@@ -240,16 +240,21 @@ class _Files:
 
 def _loaded(path: Path, name: str) -> Document:
     text = _text(path)
-    if path.suffix in (".tf", ".hcl") or (
-        _TERRAFORM.search(text) and not text.lstrip().startswith(("{", "AWSTemplate"))
-    ):
-        raise NothingReadable(f"{path} is Terraform, which is not read.", _READ)
+    is_terraform = NothingReadable(f"{path} is Terraform, which is not read.", _READ)
+    if path.suffix in (".tf", ".hcl"):
+        raise is_terraform
     try:
-        return load_text(text, name)
+        document = load_text(text, name)
     except BrokenText as error:
+        if _TERRAFORM.search(text):
+            raise is_terraform from None
         if path.suffix.lower() in (".yaml", ".yml", ".json", ".template", ".yaml~", ""):
             raise
         raise NothingReadable(f"{error.message[:-1]}; a {path.suffix} file is no template.", _READ) from None
+    # A template may hold Terraform in a text of its own, so only what is no mapping is asked.
+    if not isinstance(document.root, Mapping) and _TERRAFORM.search(text):
+        raise is_terraform
+    return document
 
 
 def _text(path: Path) -> str:
