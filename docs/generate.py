@@ -19,6 +19,7 @@ from apigw_doctor.diagnosis.verdict import Verdict
 from apigw_doctor.engine.case_open import STORAGE_VERSION
 from apigw_doctor.engine.case_tables import SCHEMA_VERSION, FunctionRow, row_tables, tables
 from apigw_doctor.evidence.traffic import RequestPlace
+from apigw_doctor.lab.scenarios.catalogue import scenarios
 from apigw_doctor.limits.table import LIMITS, Limit
 from apigw_doctor.reports.schema import json_schema
 from apigw_doctor.workflows.article import article_page
@@ -37,6 +38,15 @@ O observed in public logs, issues or posts, I inferred from such facts, U not ve
 
 | id | what | value | least | most | unit | raised | as of | mark | |
 |---|---|---|---|---|---|---|---|---|---|
+"""
+
+_SCENARIOS_HEAD = """# Scenarios of the lab
+
+`apigw-doctor lab run NAME --requests 200 --seed 7 --out DIR` plays one and writes its evidence and `DIR/truth.jsonl`;
+[lab.md](lab.md) says how, [accuracy.md](accuracy.md) how the verdicts do on all of them.
+
+| name | what happens | causes |
+|---|---|---|
 """
 
 _CASE_FILE_HEAD = """# The case file
@@ -91,6 +101,7 @@ def all_pages() -> dict[str, str]:
     pages["article.md"] = NOTE + article_page()
     pages["answer.md"] = NOTE + _answer()
     pages["case-file.md"] = NOTE + _case_file()
+    pages["scenarios.md"] = NOTE + _scenarios()
     return pages
 
 
@@ -116,6 +127,17 @@ def _cases(rule: Rule) -> str:
             text = yaml.safe_dump({name: cases[name]}, sort_keys=False, allow_unicode=True, width=100)
             parts.append(f"\n## Example: {kind}\n\n```yaml\n{text}```\n")
     return "".join(parts)
+
+
+def _scenarios() -> str:
+    codes = {rule.name: rule.code for rule in catalogue()}
+    rows = [
+        f"| `{one.name}` | {one.description} | "
+        + (", ".join(f"[{cause}](rules/{codes[cause]}.md)" for cause in one.causes) or "nothing wrong")
+        + " |"
+        for one in scenarios().values()
+    ]
+    return _SCENARIOS_HEAD + "\n".join(rows) + "\n"
 
 
 def _rules_index(rules: list[Rule]) -> str:
