@@ -45,6 +45,7 @@ _UNKNOWN_WORDS = ("not implemented", "has not been implemented", "unknown path",
 def failure(error: Exception, service: str, operation: str, endpoint: str) -> AwsError | None:
     """What to tell of an exception of botocore; None: it is none that a user can mend."""
     from botocore import exceptions
+    from botocore.parsers import ResponseParserError
 
     where = f"{service} {operation} at {endpoint}"
     if isinstance(error, exceptions.ClientError):
@@ -58,7 +59,7 @@ def failure(error: Exception, service: str, operation: str, endpoint: str) -> Aw
             f"{where}: no answer ({_short(str(error))})",
             hint="is the endpoint up? --endpoint-url or AWS_ENDPOINT_URL names it; the region must be one that AWS has",
         )
-    if isinstance(error, exceptions.ResponseParserError):
+    if isinstance(error, ResponseParserError):
         return errors.NotSupportedError(f"{where}: the answer is none of AWS's ({_short(str(error))})")
     return None
 

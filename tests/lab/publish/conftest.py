@@ -5,8 +5,6 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
-from aws_xray_sdk.core import xray_recorder
-from moto.server import ThreadedMotoServer
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -19,12 +17,15 @@ CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION
 @pytest.fixture(scope="session")
 def moto_url() -> Iterator[str]:
     """Where the server listens."""
+    # Here, for moto imports the X-Ray SDK, which opens a socket and never closes it.
+    from aws_xray_sdk.core import xray_recorder
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
-    # moto imports the X-Ray SDK, which opens a socket and never closes it.
     xray_recorder.emitter._socket.close()
 
 
