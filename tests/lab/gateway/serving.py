@@ -2,13 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, web
 
 from apigw_doctor.lab.clock import Clock, run
 from apigw_doctor.lab.gateway.server import Gateway
@@ -22,6 +23,7 @@ T = TypeVar("T")
 SLACK_MS = 3_000.0
 Event = dict[str, Any]
 Function = Callable[[Event], Awaitable[Any]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @dataclass
@@ -197,3 +199,22 @@ def served(
         return result
 
     return run(main, scale=scale, start_ms=1_773_136_800_000.0)
+
+
+@asynccontextmanager
+async def backend(handler: Handler, port: int = 0) -> AsyncIterator[str]:
+    runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@contextmanager
+def port() -> Iterator[int]:
+    """A port that nobody listens on, as long as nobody else is given it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]

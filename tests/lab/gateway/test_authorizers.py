@@ -211,3 +211,11 @@ def test_simple_responses_of_an_http_api(allowed: bool, status: int) -> None:
 
     functions = {"orders": says(), "guard": gives({"isAuthorized": allowed, "context": {"tier": 7}})}
     served(guarded(ApiType.HTTP, kind="REQUEST", simple_responses=True), functions, scene)
+
+
+def test_a_route_that_names_no_authorizer_of_the_api_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    async def scene(lab: Serving) -> None:
+        assert (await lab.ask()).status == 500
+
+    served(api(ApiType.REST, route(authorizer="other")), {"orders": says()}, scene)
+    assert "names the authorizer other" in caplog.text

@@ -3,39 +3,19 @@
 import asyncio
 import io
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.resolver import ThreadedResolver
-from tests.lab.gateway.serving import Serving, api, on_time, route, served
+from tests.lab.gateway.serving import Handler, Serving, api, backend, on_time, port, route, served
 
 from apigw_doctor.lab.setup import LabApi, LabRoute
 from apigw_doctor.model.terms import ApiType
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 NETWORK = "Execution failed due to a network error communicating with endpoint: "
-
-
-@asynccontextmanager
-async def backend(handler: Handler, port: int = 0) -> AsyncIterator[str]:
-    runner = web.ServerRunner(web.Server(handler, access_log=None), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
-@contextmanager
-def port() -> Iterator[int]:
-    """A port that nobody listens on, as long as nobody else is given it."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        yield taken.getsockname()[1]
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def test_an_answer_of_the_function_reaches_the_client_with_the_gateways_ids(path
         assert reply.names["x-amzn-requestid"] == lab.exchange.request_id
         assert reply.names["x-amz-apigw-id"] == lab.exchange.extended_request_id
         assert reply.names["x-amzn-trace-id"] == f"Root={lab.exchange.trace_id}"
+        assert reply.names["date"].startswith("Tue, 10 Mar 2026 10:00:0")
         assert "server" not in reply.names
         assert "x-amzn-errortype" not in reply.names
         noted = lab.exchange

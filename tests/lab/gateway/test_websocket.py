@@ -8,15 +8,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType, WSServerHandshakeError
+from aiohttp import ClientWebSocketResponse, ClientWSTimeout, WSMsgType, WSServerHandshakeError, web
 from tests.lab.gateway.serving import (
     Event,
     Serving,
     api,
     authorizer,
+    backend,
     gives,
     on_time,
     policy,
+    port,
     raised,
     route,
     says,
@@ -31,7 +33,7 @@ from apigw_doctor.model.terms import ApiType
 EXTENDED = re.compile(r"[A-Za-z0-9_-]{15}=")
 
 
-def on(key: str, function: str = "orders", **more: Any) -> LabRoute:
+def on(key: str, function: str | None = "orders", **more: Any) -> LabRoute:
     return route(key, "", function, **more)
 
 
@@ -357,6 +359,40 @@ def test_a_client_that_leaves_is_missed_and_its_answer_dropped() -> None:
     served(chat(on("ask")), {"orders": sleeps(10)}, scene)
 
 
+def test_a_client_that_breaks_off_is_told_to_the_function() -> None:
+    async def scene(lab: Serving) -> None:
+        async with connected(lab) as socket:
+            assert socket._conn is not None
+            assert socket._conn.transport is not None
+            socket._conn.transport.abort()
+        await asyncio.sleep(1.0)
+        await lab.gateway.drain()
+        told = lab.invoker.calls[-1].event["requestContext"]
+        assert (told["eventType"], told["disconnectStatusCode"]) == ("DISCONNECT", 1006)
+
+    served(chat(on("$disconnect")), {"orders": says()}, scene)
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "from afar"), (503, "Internal server error")])
+def test_a_route_may_lead_to_a_url(status: int, said: str) -> None:
+    seen: list[tuple[str, bytes]] = []
+
+    async def handler(request: web.BaseRequest) -> web.Response:
+        seen.append((request.method, await request.read()))
+        return web.Response(status=status, text="from afar")
+
+    async def scene(lab: Serving) -> None:
+        async with backend(handler, number), connected(lab) as socket:
+            await socket.send_str('{"action": "ask"}')
+            assert said in await socket.receive_str()
+            assert seen == [("POST", b'{"action": "ask"}')]
+
+    with port() as number:
+        pass
+    far = on("ask", function=None, kind="http-proxy", url=f"http://127.0.0.1:{number}/")
+    served(chat(far), {}, scene)
+
+
 def test_a_plan_may_be_a_member_of_the_message() -> None:
     async def scene(lab: Serving) -> None:
         async with connected(lab, headers={"X-Lab-Plan": '{"of": "connect"}'}) as socket:
@@ -375,7 +411,7 @@ def test_stopping_closes_every_connection() -> None:
     async def scene(lab: Serving) -> None:
         async with connected(lab) as socket:
             await lab.gateway.stop()
-            await socket.receive()
-            assert socket.close_code == 1012
+            message = await socket.receive()
+            assert (message.type, message.data) == (WSMsgType.CLOSE, 1012)
 
     served(chat(on("ask")), {"orders": says()}, scene)

@@ -1,18 +1,16 @@
 """The events that functions get: proxy events 1.0 and 2.0, WebSocket events, and those of authorizers."""
 
 import json
-import math
 from base64 import b64encode
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
+from apigw_doctor.lab.evidence.forms import clf_time, stamp
 from apigw_doctor.lab.gateway.arrival import Admission, Arrival
 from apigw_doctor.lab.setup import LabApi, LabAuthorizer
 from apigw_doctor.model.terms import ApiType
 
 Event = dict[str, Any]
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _TEXT = ("text/", "application/json", "application/javascript", "application/xml")
 _FORM = "application/x-www-form-urlencoded"
 _EDGE_VIEWER = (
@@ -76,12 +74,6 @@ def method_arn(arrival: Arrival, api: LabApi) -> str:
     else:
         what = f"{arrival.method}{arrival.path}"
     return f"arn:aws:execute-api:{api.region}:{api.account_id}:{api.api_id}/{api.stage}/{what}"
-
-
-def clf_time(at: float) -> str:
-    """`10/Mar/2026:10:00:00 +0000`, whatever the locale."""
-    time = datetime.fromtimestamp(math.floor(at / 1000.0), UTC)
-    return f"{time:%d}/{_MONTHS[time.month - 1]}/{time:%Y:%H:%M:%S} +0000"
 
 
 def body_text(arrival: Arrival, *, form_is_text: bool = True) -> tuple[str, bool]:
@@ -175,7 +167,7 @@ def _version_1(arrival: Arrival, api: LabApi, admission: Admission | None) -> Ev
         "protocol": arrival.protocol,
         "stage": api.stage,
         "domainPrefix": arrival.host.partition(".")[0],
-        "requestTimeEpoch": math.floor(arrival.at),
+        "requestTimeEpoch": stamp(arrival.at),
         "requestId": arrival.request_id,
         "identity": _identity(arrival),
         "domainName": arrival.host,
@@ -223,7 +215,7 @@ def _version_2(arrival: Arrival, api: LabApi, admission: Admission | None) -> Ev
         "routeKey": key,
         "stage": api.stage,
         "time": clf_time(arrival.at),
-        "timeEpoch": math.floor(arrival.at),
+        "timeEpoch": stamp(arrival.at),
     }
     if admission is not None:
         said = _said(admission, api)
@@ -275,8 +267,8 @@ def _socket_event(arrival: Arrival, api: LabApi, admission: Admission | None) ->
         "requestTime": clf_time(arrival.at),
         "messageDirection": "IN",
         "stage": api.stage,
-        "connectedAt": None if arrival.connected_at is None else math.floor(arrival.connected_at),
-        "requestTimeEpoch": math.floor(arrival.at),
+        "connectedAt": None if arrival.connected_at is None else stamp(arrival.connected_at),
+        "requestTimeEpoch": stamp(arrival.at),
         "identity": {
             **({"userAgent": arrival.user_agent} if arrival.user_agent else {}),
             "sourceIp": arrival.source_ip,

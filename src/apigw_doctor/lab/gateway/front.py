@@ -135,11 +135,6 @@ class Front:
         )
 
 
-async def without_server(request: web.Request, response: web.StreamResponse) -> None:
-    """The gateway does not say what it runs on."""
-    response.headers.pop("Server", None)
-
-
 def _set(response: web.StreamResponse, headers: Pairs) -> None:
     if any(name.lower() == "content-type" for name, _ in headers):
         response.headers.popall("Content-Type", None)

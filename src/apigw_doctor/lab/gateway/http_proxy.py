@@ -29,7 +29,7 @@ from yarl import URL
 from apigw_doctor.lab.clock import Clock
 from apigw_doctor.lab.gateway.arrival import Admission, Arrival
 from apigw_doctor.lab.gateway.events import event_headers
-from apigw_doctor.lab.gateway.integrate import HOP_BY_HOP, TIMED_OUT, Served, limit_ms, remapped, trace_of
+from apigw_doctor.lab.gateway.integrate import HOP_BY_HOP, TIMED_OUT, Served, limit_ms, on_socket, remapped, trace_of
 from apigw_doctor.lab.gateway.responses import Refusal, Reply, refuse
 from apigw_doctor.lab.gateway.tasks import Tasks
 from apigw_doctor.lab.gateway.texts import whole
@@ -136,9 +136,9 @@ class HttpIntegration:
         failure = fetching.exception()
         if failure is not None:
             return self._refused(arrival, call, self._refusal(failure, route))
-        return self._answered(route, call, fetching.result())
+        return self._answered(arrival, route, call, fetching.result())
 
-    def _answered(self, route: LabRoute, call: IntegrationCall, fetched: _Fetched) -> Served:
+    def _answered(self, arrival: Arrival, route: LabRoute, call: IntegrationCall, fetched: _Fetched) -> Served:
         http = self._api.api_type is ApiType.HTTP
         call = msgspec.structs.replace(
             call,
@@ -151,8 +151,9 @@ class HttpIntegration:
         )
         headers = _without(fetched.headers, _OWN) if http else remapped(fetched.headers)
         reply = Reply(status=fetched.status, body=fetched.body, headers=headers, streamed=route.stream)
-        socket_said = fetched.body if self._api.api_type is ApiType.WEBSOCKET else None
-        return Served(reply=reply, call=call, said=socket_said)
+        if self._api.api_type is not ApiType.WEBSOCKET:
+            return Served(reply=reply, call=call)
+        return Served(reply=on_socket(reply, arrival, self._api), call=call, said=fetched.body or None)
 
     def _refused(self, arrival: Arrival, call: IntegrationCall, refusal: Refusal) -> Served:
         error = refusal.failure_lines[-1]
@@ -174,7 +175,8 @@ class HttpIntegration:
                 kind = Refusal(kind="INTEGRATION_FAILURE", status=_INTERNAL, failure_lines=(_UNREACHABLE,))
             case ClientError() | OSError():
                 line = f"{_NETWORK}{_network_words(failure)}"
-                said = "Network error communicating with endpoint"
+                rest = self._api.api_type is ApiType.REST
+                said = "Network error communicating with endpoint" if rest else None
                 kind = Refusal(kind="INTEGRATION_FAILURE", message=said, failure_lines=(line,))
             case _:
                 raise failure

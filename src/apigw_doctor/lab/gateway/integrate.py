@@ -207,18 +207,9 @@ class LambdaIntegration:
         call = msgspec.structs.replace(call, status=answer.status)
         headers = answer.headers if http else remapped(answer.headers)
         reply = Reply(status=answer.status, body=answer.body, headers=headers, streamed=route.stream)
-        if socket and not _OK <= answer.status < _REDIRECTED:
-            reply = self._no_success(arrival, answer.status)
+        if socket:
+            reply = on_socket(reply, arrival, self._api)
         return Served(reply=reply, call=call, said=answer.body if socket and answer.has_body else None)
-
-    def _no_success(self, arrival: Arrival, status: int) -> Reply:
-        """A connection gets a frame of the gateway for what is no success; a handshake the function's own status."""
-        if arrival.event_type != "CONNECT":
-            return self._refuse(arrival, Refusal(kind="INTEGRATION_FAILURE", status=_INTERNAL))
-        words = _WORDS.get(status, "Internal server error")
-        return Reply(
-            status=status, body=frame(words, arrival).encode(), headers=(("Content-Type", "application/json"),)
-        )
 
     def _proxy_answer(self, arrival: Arrival, route: LabRoute, payload: bytes) -> ProxyAnswer | None:
         if self._api.api_type is ApiType.WEBSOCKET:
@@ -226,6 +217,16 @@ class LambdaIntegration:
         if self._api.api_type is ApiType.HTTP and route.payload_format == "2.0":
             return read_lenient(payload)
         return read_streamed(payload) if route.stream else read_answer(payload)
+
+
+def on_socket(reply: Reply, arrival: Arrival, api: LabApi) -> Reply:
+    """For what is no success a connection gets a frame of the gateway, and a handshake the backend's own status."""
+    if _OK <= reply.status < _REDIRECTED:
+        return reply
+    if arrival.event_type != "CONNECT":
+        return refuse(Refusal(kind="INTEGRATION_FAILURE", status=_INTERNAL), arrival, api)
+    words = _WORDS.get(reply.status, "Internal server error")
+    return Reply(status=reply.status, body=frame(words, arrival).encode(), headers=(_JSON_TYPE,))
 
 
 class MockIntegration:

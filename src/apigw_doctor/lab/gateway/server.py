@@ -6,8 +6,9 @@ import msgspec
 from aiohttp import web
 
 from apigw_doctor.lab.clock import Clock
+from apigw_doctor.lab.evidence.forms import http_date
 from apigw_doctor.lab.gateway.authorize import Authorizers
-from apigw_doctor.lab.gateway.front import Front, PlanError, without_server
+from apigw_doctor.lab.gateway.front import Front, PlanError
 from apigw_doctor.lab.gateway.http_proxy import HttpIntegration
 from apigw_doctor.lab.gateway.ids import Ids
 from apigw_doctor.lab.gateway.integrate import Integration, LambdaIntegration, MockIntegration
@@ -66,7 +67,7 @@ class Gateway:
         """Listen; returns the port that was bound."""
         app = web.Application(client_max_size=int(value("rest-payload")))
         app.router.add_route("*", "/{any:.*}", self._handle)
-        app.on_response_prepare.append(without_server)
+        app.on_response_prepare.append(self._sign)
         idle_s = value("rest-client-idle") / 1000.0
         runner = web.AppRunner(app, access_log=None, keepalive_timeout=idle_s, shutdown_timeout=_SHUTDOWN_S)
         await runner.setup()
@@ -93,6 +94,11 @@ class Gateway:
         await self._work.cancel()
         await self._background.cancel()
         await self._http.stop()
+
+    async def _sign(self, request: web.Request, response: web.StreamResponse) -> None:
+        """The gateway's date is the lab's, and it does not say what it runs on."""
+        response.headers["Date"] = http_date(self._clock.now_ms())
+        response.headers.pop("Server", None)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         if self._api.api_type is ApiType.WEBSOCKET:

@@ -72,7 +72,10 @@ class Service:
         # A WebSocket API asks on $connect only.
         if wanted is None or (self._api.api_type is ApiType.WEBSOCKET and route.path != "$connect"):
             return None
-        return next(one for one in self._api.authorizers if wanted in (one.id, one.name))
+        found = next((one for one in self._api.authorizers if wanted in (one.id, one.name)), None)
+        if found is None:
+            raise LookupError(f"the route {route.key} names the authorizer {wanted}, and the API has none of this name")
+        return found
 
     def _throttled(self, arrival: Arrival, route: LabRoute) -> Refusal | None:
         if route.throttle_rate is None:

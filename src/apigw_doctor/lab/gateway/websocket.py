@@ -5,12 +5,12 @@ Routes answer what their function gives as body, as with a `$default` route resp
 
 import asyncio
 import re
-from datetime import UTC, datetime
 
 import msgspec
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from apigw_doctor.lab.clock import Clock
+from apigw_doctor.lab.evidence.forms import iso
 from apigw_doctor.lab.gateway.arrival import Admission, Arrival
 from apigw_doctor.lab.gateway.frames import Watch
 from apigw_doctor.lab.gateway.front import Front, PlanError
@@ -70,8 +70,8 @@ class Sockets:
     async def stop(self) -> None:
         """Close every connection; nobody is told any more."""
         self._stopping = True
-        for connection in list(self._open.values()):
-            await self._close(connection, WSCloseCode.SERVICE_RESTART)
+        closing = (self._close(connection, WSCloseCode.SERVICE_RESTART) for connection in list(self._open.values()))
+        await asyncio.gather(*closing)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """A handshake, or a call of the management API."""
@@ -115,8 +115,8 @@ class Sockets:
         for name, content in outcome.reply.headers:
             if name.lower() == "sec-websocket-protocol":
                 ws.headers[name] = content
-        self._watch(request, connection)
         try:
+            self._watch(request, connection)
             await ws.prepare(request)
             self._open[connection.id] = connection
             await self._listen(connection)
@@ -168,6 +168,10 @@ class Sockets:
                 await connection.ws.pong(message.data)
             case WSMsgType.PONG:
                 pass
+            case WSMsgType.CLOSED | WSMsgType.ERROR:
+                # Nobody has said farewell; what the gateway closes itself has its code already.
+                connection.code = connection.code or int(getattr(message.data, "code", _ABNORMAL))
+                return False
             case _:
                 return False
         return True
@@ -271,9 +275,9 @@ class Sockets:
     async def _tell(self, request: web.BaseRequest, connection: _Connection) -> web.StreamResponse:
         identity = {"sourceIp": connection.handshake.source_ip, "userAgent": connection.handshake.user_agent}
         known = {
-            "connectedAt": _iso(connection.connected_at),
+            "connectedAt": iso(connection.connected_at),
             "identity": identity,
-            "lastActiveAt": _iso(connection.active_at),
+            "lastActiveAt": iso(connection.active_at),
         }
         return web.json_response(known)
 
@@ -291,7 +295,3 @@ def _selected(text: str) -> str | None:
 
 def _error(status: int, name: str) -> web.Response:
     return web.json_response({"message": None}, status=status, headers={"x-amzn-ErrorType": name})
-
-
-def _iso(at: float) -> str:
-    return datetime.fromtimestamp(int(at) / 1000.0, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
