@@ -140,7 +140,7 @@ class _Stage:
         headers = {"X-Amzn-Trace-Id": f"Root={root}", "X-Forwarded-For": call.source_ip, **call.headers}
         headers["X-Lab-Plan"] = json.dumps(self._plan(call))
         if call.course.authorizer:
-            plan = {"ms": min(sum(part.ms for part in call.course.authorizer), _FOREVER_MS)}
+            plan: dict[str, Any] = {"ms": min(sum(part.ms for part in call.course.authorizer), _FOREVER_MS)}
             for part in call.course.authorizer:
                 plan |= part.step or {}
             headers["X-Lab-Authorizer-Plan"] = json.dumps(plan)

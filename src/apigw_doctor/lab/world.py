@@ -1,4 +1,4 @@
-"""The services of an incident: started behind their relays, told how to behave, and named in evidence as they should be."""
+"""The services of an incident: started behind relays, told how to behave, and named in evidence as they should be."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -9,6 +9,7 @@ from aiohttp import web
 from apigw_doctor.lab.clock import Clock
 from apigw_doctor.lab.gateway.ids import read_trace
 from apigw_doctor.lab.network.balancer import Balancer, Target
+from apigw_doctor.lab.network.database import Database, DatabaseSettings
 from apigw_doctor.lab.network.edge import Edge, EdgeSettings
 from apigw_doctor.lab.network.faults import Fault
 from apigw_doctor.lab.network.relay import Relay
@@ -22,11 +23,18 @@ _SCHEME = "lab://"
 T = TypeVar("T", bound=msgspec.Struct)
 
 
+class _HttpOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keep_alive_ms: float | None = None
+    race: bool = False
+
+
 class PlannedService(HttpService):
     """A service that looks up what the schedule wants of a request by its trace."""
 
-    def __init__(self, clock: Clock, plans: dict[str, dict[str, str]], **options: float) -> None:
-        super().__init__(clock, **options)  # type: ignore[arg-type]
+    def __init__(
+        self, clock: Clock, plans: dict[str, dict[str, str]], *, keep_alive_ms: float | None = None, race: bool = False
+    ) -> None:
+        super().__init__(clock, keep_alive_ms=keep_alive_ms, race=race)
         self._plans = plans
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -35,7 +43,7 @@ class PlannedService(HttpService):
         plan = self._plans.get(root or "")
         if plan:
             # aiohttp's server keeps the clone's transport and payload.
-            request = request.clone(rel_url=request.rel_url.update_query(plan))  # type: ignore[assignment]
+            request = request.clone(rel_url=request.rel_url.update_query(plan))
         return await super().handle(request)
 
 
@@ -45,7 +53,7 @@ class World:
     def __init__(self, incident: Incident, clock: Clock, journal: Journal, *, start_ms: float, seed: int = 0) -> None:
         self._incident, self._clock, self._journal = incident, clock, journal
         self._start_ms, self._seed = start_ms, seed
-        self._servers: list[HttpServer] = []
+        self._servers: list[HttpServer | Database] = []
         self._relays: list[Relay] = []
         self._names: dict[str, str] = {}
         #: service -> where functions reach it
@@ -89,6 +97,8 @@ class World:
     async def _service(self, service: Service) -> tuple[str, int]:
         if service.kind == "balancer":
             behind = await self._balancer(service)
+        elif service.kind == "database":
+            behind = await self._database(service)
         else:
             behind = (await self._http(service)).address
         port = (await self._relay(behind, service.faults)).port
@@ -96,8 +106,16 @@ class World:
         self._names[f"127.0.0.1:{port}"] = service.host
         return ("127.0.0.1", port)
 
+    async def _database(self, service: Service) -> tuple[str, int]:
+        settings = msgspec.convert(service.options, DatabaseSettings, strict=False)
+        database = Database(self._clock, settings)
+        await database.start()
+        self._servers.append(database)
+        return database.address
+
     async def _http(self, service: Service) -> HttpServer:
-        server = PlannedService(self._clock, self.backend, **service.options)
+        options = msgspec.convert(service.options, _HttpOptions, strict=False)
+        server = PlannedService(self._clock, self.backend, keep_alive_ms=options.keep_alive_ms, race=options.race)
         await server.start()
         self._servers.append(server)
         return server

@@ -4,8 +4,8 @@ A `Course` says what a request goes through, part by part, each with its millise
 the cause that they stand for. `play` lets the timers of `Clocks` run against it on paper. The truth's cause is the one
 that would have saved the request if removed alone; if several would, the one with most of the milliseconds; if none
 would, the largest, with the others as `also`. A timer that was set below what the others allow counts as a cause of
-its own: the integration's where `proper_limit_ms` says so, the load balancer's, edge's and client's where they fired. Nothing here
-knows how a diagnosis decides.
+its own: the integration's where `proper_limit_ms` says so, the load balancer's, edge's and client's where they fired.
+Nothing here knows how a diagnosis decides.
 """
 
 import math

@@ -43,8 +43,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     """Something that functions or integrations call, behind a relay.
 
     `host` is the name that evidence shows for it. `kind` `balancer` is a load balancer before HTTP services, one for
-    each of `targets`, which are the faults of the paths to them. Windows of faults are milliseconds after the lab's
-    start, as those of calls are.
+    each of `targets`, which are the faults of the paths to them; `database` is one that `labdb` speaks to. Windows of
+    faults are milliseconds after the lab's start, as calls have them.
     """
 
     name: str
@@ -54,7 +54,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     balancer: LabBalancer | None = None
     targets: tuple[tuple[Fault, ...], ...] = ((),)
-    options: dict[str, float] = {}
+    #: of the service: keep_alive_ms and race, or a database's settings
+    options: dict[str, float | str | bool | None] = {}
 
     @property
     def url(self) -> str:

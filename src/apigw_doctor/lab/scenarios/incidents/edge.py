@@ -8,7 +8,11 @@ _EDGE_MS = 30_000.0
 _RAISED_MS = 120_000.0
 
 
-@scenario("edge-timeout", "The API's limit was raised to 120 s; the distribution in front of it still waits 30 s.", ("edge-timeout",))  # fmt: skip
+@scenario(
+    "edge-timeout",
+    "The API's limit was raised to 120 s; the distribution in front of it still waits 30 s.",
+    ("edge-timeout",),
+)
 def edge_timeout(draw: Draw) -> Incident:
     """Long conversions fail for viewers only; who calls the API itself gets every answer."""
     convert = function("convert-fn", timeout_ms=122_000.0)
@@ -29,7 +33,9 @@ def edge_timeout(draw: Draw) -> Incident:
     return Incident(setup=setup(convert, routes=routes), calls=tuple(calls), edge_timeout_ms=_EDGE_MS)
 
 
-@scenario("client-gave-up", "One caller waits 5 s for reports that take up to 12 s; all others wait.", ("client-gave-up",))  # fmt: skip
+@scenario(
+    "client-gave-up", "One caller waits 5 s for reports that take up to 12 s; all others wait.", ("client-gave-up",)
+)
 def client_gave_up(draw: Draw) -> Incident:
     """The gateway answers 200 to everybody, also to those who have gone."""
     report = function("reports-fn")
@@ -43,7 +49,5 @@ def client_gave_up(draw: Draw) -> Incident:
         work_ms = draw.between(6_000, 12_000) if slow else draw.between(150, 3_800)
         course = Course(clocks=clocks, run=(work(work_ms, say="report started", done="report done"),))
         ip = "203.0.113.50" if impatient else "203.0.113.7"
-        calls.append(
-            Call(at_ms=at_ms, method="GET", path="/reports", course=course, cold=number == 0, source_ip=ip)
-        )
+        calls.append(Call(at_ms=at_ms, method="GET", path="/reports", course=course, cold=number == 0, source_ip=ip))
     return Incident(setup=setup(report, routes=(route("GET", "/reports", "reports-fn"),)), calls=tuple(calls))

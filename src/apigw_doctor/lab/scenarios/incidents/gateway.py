@@ -1,4 +1,6 @@
-"""What the gateway itself does or is set to do: authorizers, permissions, throttles, its own answers, its other types."""
+"""What the gateway does or is set to do: authorizers, permissions, throttles, its own answers, its other types."""
+
+from typing import Any
 
 import msgspec
 
@@ -17,6 +19,7 @@ from apigw_doctor.lab.scenarios.kit import (
     work,
 )
 from apigw_doctor.lab.setup import GatewayResponse, LabAuthorizer, LabFunction
+from apigw_doctor.limits.table import value
 from apigw_doctor.model.terms import ApiType, Layer
 
 _AUTH_MS = 5_000.0
@@ -29,7 +32,11 @@ def authorizing(name: str, timeout_ms: float = _AUTH_MS) -> LabFunction:
     return msgspec.structs.replace(function(name, timeout_ms=timeout_ms), handler="authorizer.handler")
 
 
-@scenario("authorizer-timeout", "The authorizer's key server hangs now and then, until the authorizer's own 5 s end it.", ("authorizer-timeout",))  # fmt: skip
+@scenario(
+    "authorizer-timeout",
+    "The authorizer's key server hangs now and then, until the authorizer's own 5 s end it.",
+    ("authorizer-timeout",),
+)
 def authorizer_timeout(draw: Draw) -> Incident:
     """Slow authorizers that answer in time are no failure, and their time is not the integration's."""
     orders, guard = function("orders-fn"), authorizing("auth-fn")
@@ -45,16 +52,20 @@ def authorizer_timeout(draw: Draw) -> Incident:
         # Some slow runs behind a slow authorizer: more than 29 s in all, and no timeout.
         long = chance < 0.15 and draw.chance.random() < 0.4
         work_ms = draw.between(26_000, 27_500) if long else draw.between(30, 1_200)
-        course = Course(clocks=clocks, authorizer=(checked,), run=(work(work_ms, say="reading order", done="order read"),))
-        calls.append(
-            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN)
+        course = Course(
+            clocks=clocks, authorizer=(checked,), run=(work(work_ms, say="reading order", done="order read"),)
         )
+        calls.append(Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN))
     routes = (route("GET", "/orders", "orders-fn", authorizer="auth01"),)
     authorizers = (LabAuthorizer(id="auth01", name="tokens", function="auth-fn"),)
     return Incident(setup=setup(orders, guard, routes=routes, authorizers=authorizers), calls=tuple(calls))
 
 
-@scenario("authorizer-failure", "The authorizer raises on some tokens: 500 at once, and no request reaches the function.", ("application-error",))  # fmt: skip
+@scenario(
+    "authorizer-failure",
+    "The authorizer raises on some tokens: 500 at once, and no request reaches the function.",
+    ("application-error",),
+)
 def authorizer_failure(draw: Draw) -> Incident:
     """The log calls it a configuration error; it is an exception in the authorizer's code."""
     orders, guard = function("orders-fn"), authorizing("auth-fn")
@@ -63,7 +74,7 @@ def authorizer_failure(draw: Draw) -> Incident:
     calls = []
     for number, at_ms in enumerate(draw.times(draw.requests, 240_000.0)):
         fails = number in failed_ones
-        more = {"fail": "KeyError: 'kid'"} if fails else {}
+        more: dict[str, Any] = {"fail": "KeyError: 'kid'"} if fails else {}
         slow = not fails and draw.chance.random() < 0.08
         checked = check(draw.between(1_500, 3_000) if slow else draw.between(8, 60), **more)
         course = Course(
@@ -73,15 +84,17 @@ def authorizer_failure(draw: Draw) -> Incident:
             ending=Ending(cause="application-error", layer=Layer.AUTHORIZER) if fails else None,
             invoked=not fails,
         )
-        calls.append(
-            Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN)
-        )
+        calls.append(Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN))
     routes = (route("GET", "/orders", "orders-fn", authorizer="auth01"),)
     authorizers = (LabAuthorizer(id="auth01", name="tokens", function="auth-fn"),)
     return Incident(setup=setup(orders, guard, routes=routes, authorizers=authorizers), calls=tuple(calls))
 
 
-@scenario("configuration-error", "After a deployment the gateway may not call one function, nor one route's authorizer.", ("configuration-error",))  # fmt: skip
+@scenario(
+    "configuration-error",
+    "After a deployment the gateway may not call one function, nor one route's authorizer.",
+    ("configuration-error",),
+)
 def configuration_error(draw: Draw) -> Incident:
     """Two routes fail at once and always; the others do not notice."""
     orders = function("orders-fn")
@@ -111,7 +124,11 @@ def configuration_error(draw: Draw) -> Incident:
     return Incident(setup=setup(orders, routes=routes, authorizers=authorizers), calls=tuple(calls))
 
 
-@scenario("gateway-throttles", "One caller runs into its route's throttle; what really fails is the report function's own 8 s.", ("function-timeout",))  # fmt: skip
+@scenario(
+    "gateway-throttles",
+    "One caller runs into its route's throttle; what really fails is the report function's own 8 s.",
+    ("function-timeout",),
+)
 def gateway_throttles(draw: Draw) -> Incident:
     """429 is the gateway's answer to too many at once, and no failure of anything behind it."""
     report, prices = function("reports-fn", timeout_ms=8_000.0), function("prices-fn")
@@ -147,7 +164,11 @@ def gateway_throttles(draw: Draw) -> Incident:
     return Incident(setup=setup(report, prices, routes=routes), calls=tuple(calls))
 
 
-@scenario("customised-responses", "A timeout is shown as 202 and every other failure as 500: status codes tell nothing.", ("backend-slower-than-limit", "function-timeout"))  # fmt: skip
+@scenario(
+    "customised-responses",
+    "A timeout is shown as 202 and every other failure as 500: status codes tell nothing.",
+    ("backend-slower-than-limit", "function-timeout"),
+)
 def customised_responses(draw: Draw) -> Incident:
     """The API's owner changed INTEGRATION_TIMEOUT and DEFAULT_5XX."""
     export, mail = function("exports-fn", timeout_ms=90_000.0), function("mails-fn", timeout_ms=6_000.0)
@@ -175,7 +196,11 @@ def customised_responses(draw: Draw) -> Incident:
     return Incident(setup=setup(export, mail, routes=routes, gateway_responses=responses), calls=tuple(calls))
 
 
-@scenario("streaming-route", "A streamed route may take minutes; only the function's own 60 s end some answers.", ("function-timeout",))  # fmt: skip
+@scenario(
+    "streaming-route",
+    "A streamed route may take minutes; only the function's own 60 s end some answers.",
+    ("function-timeout",),
+)
 def streaming_route(draw: Draw) -> Incident:
     """Answers of 35 to 55 s are in order here: 29 s is not the limit of a streamed route."""
     chat = function("chat-fn", timeout_ms=60_000.0)
@@ -196,13 +221,24 @@ def streaming_route(draw: Draw) -> Incident:
 # --- HTTP APIs
 
 
-def _http(*functions: LabFunction, path: str, method: str, calls: list[Call], **more: object) -> Incident:
-    routes = (route(method, path, functions[0].name, payload_format="2.0", **more),)
-    made = setup(*functions, routes=routes, api_type=ApiType.HTTP, stage="$default")
+def _http(
+    *functions: LabFunction,
+    path: str,
+    method: str,
+    calls: list[Call],
+    authorizer: str | None = None,
+    authorizers: tuple[LabAuthorizer, ...] = (),
+) -> Incident:
+    routes = (route(method, path, functions[0].name, payload_format="2.0", authorizer=authorizer),)
+    made = setup(*functions, routes=routes, api_type=ApiType.HTTP, stage="$default", authorizers=authorizers)
     return Incident(setup=made, calls=tuple(calls))
 
 
-@scenario("cold-start-http-api", "An HTTP API answers 503 after 30 s where a cold start comes before a heavy search.", ("cold-start",))  # fmt: skip
+@scenario(
+    "cold-start-http-api",
+    "An HTTP API answers 503 after 30 s where a cold start comes before a heavy search.",
+    ("cold-start",),
+)
 def cold_start_http_api(draw: Draw) -> Incident:
     """As with REST, a second later and with another status."""
     search = function("search-fn", memory_mb=1024, timeout_ms=32_000.0)
@@ -222,7 +258,11 @@ def cold_start_http_api(draw: Draw) -> Incident:
     return _http(search, path="/search", method="GET", calls=calls)
 
 
-@scenario("function-timeout-http-api", "An HTTP API answers 500 where the function's own 10 s end its work.", ("function-timeout",))  # fmt: skip
+@scenario(
+    "function-timeout-http-api",
+    "An HTTP API answers 500 where the function's own 10 s end its work.",
+    ("function-timeout",),
+)
 def function_timeout_http_api(draw: Draw) -> Incident:
     """Killed at F, far below the 30 s."""
     report = function("reports-fn", timeout_ms=10_000.0)
@@ -238,7 +278,11 @@ def function_timeout_http_api(draw: Draw) -> Incident:
     return _http(report, path="/reports", method="POST", calls=calls)
 
 
-@scenario("backend-slower-http-api", "An HTTP API answers 503 after 30 s to reports that take longer, and finish unseen.", ("backend-slower-than-limit",))  # fmt: skip
+@scenario(
+    "backend-slower-http-api",
+    "An HTTP API answers 503 after 30 s to reports that take longer, and finish unseen.",
+    ("backend-slower-than-limit",),
+)
 def backend_slower_http_api(draw: Draw) -> Incident:
     """The function works on and finishes after the cut."""
     report = function("reports-fn", timeout_ms=90_000.0)
@@ -252,3 +296,26 @@ def backend_slower_http_api(draw: Draw) -> Incident:
         course = Course(clocks=clocks, run=(part,))
         calls.append(Call(at_ms=at_ms, method="POST", path="/reports", course=course, cold=number == 0, body="{}"))
     return _http(report, path="/reports", method="POST", calls=calls)
+
+
+@scenario(
+    "authorizer-timeout-http-api",
+    "An HTTP API gives its authorizer 10 s; some checks take longer, and end unseen.",
+    ("authorizer-timeout",),
+)
+def authorizer_timeout_http_api(draw: Draw) -> Incident:
+    """No log of the gateway tells an HTTP API's authorizer latency; only its function's log does."""
+    orders, guard = function("orders-fn"), authorizing("auth-fn", timeout_ms=20_000.0)
+    clocks = lambda_clocks(orders, HTTP_LIMIT_MS, authorizer_ms=value("http-authorizer-timeout"))
+    hung_ones = draw.some(0.07)
+    calls = []
+    for number, at_ms in enumerate(draw.times(draw.requests, 300_000.0)):
+        if number in hung_ones:
+            checked = check(draw.between(11_500, 18_000), cause="authorizer-timeout", normal_ms=20.0)
+        else:
+            checked = check(draw.between(2_500, 8_000) if draw.chance.random() < 0.1 else draw.between(8, 60))
+        run = (work(draw.between(30, 1_200), say="reading order", done="order read"),)
+        course = Course(clocks=clocks, authorizer=(checked,), run=run)
+        calls.append(Call(at_ms=at_ms, method="GET", path="/orders", course=course, cold=number == 0, headers=TOKEN))
+    authorizers = (LabAuthorizer(id="auth01", name="tokens", function="auth-fn", kind="REQUEST"),)
+    return _http(orders, guard, path="/orders", method="GET", calls=calls, authorizer="auth01", authorizers=authorizers)

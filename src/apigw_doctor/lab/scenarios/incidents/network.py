@@ -1,9 +1,10 @@
 """The path to backends that are no functions: connects, delays, load balancers, their connections and their zones."""
 
-from apigw_doctor.lab.network.faults import BlackHole, Delay, Refuse
+from apigw_doctor.lab.network.faults import BlackHole, Delay, Fault, Refuse
 from apigw_doctor.lab.scenarios.course import Course, Ending, Part
 from apigw_doctor.lab.scenarios.incident import Call, Draw, Incident, Service, scenario
 from apigw_doctor.lab.scenarios.kit import (
+    HTTP_LIMIT_MS,
     NEVER,
     REST_LIMIT_MS,
     around,
@@ -15,7 +16,7 @@ from apigw_doctor.lab.scenarios.kit import (
 )
 from apigw_doctor.lab.setup import LabBalancer, LabRoute
 from apigw_doctor.limits.table import value
-from apigw_doctor.model.terms import Layer
+from apigw_doctor.model.terms import ApiType, Layer
 
 _CONNECT_MS = value("private-integration-connect")
 _ALB_CONNECT_MS = value("alb-connect")
@@ -24,24 +25,61 @@ _APART_MS = 1_500.0
 _BALANCER = LabBalancer()
 
 
-def _http(path: str, service: str, method: str = "GET", **more: object) -> LabRoute:
-    return route(method, path, kind="http-proxy", url=f"lab://{service}{path}", **more)
+def _http(
+    path: str,
+    service: str,
+    method: str = "GET",
+    *,
+    timeout_ms: float | None = None,
+    vpc_link: bool = False,
+    balancer: LabBalancer | None = None,
+) -> LabRoute:
+    return route(
+        method,
+        path,
+        kind="http-proxy",
+        url=f"lab://{service}{path}",
+        timeout_ms=timeout_ms,
+        vpc_link=vpc_link,
+        load_balancer=None if balancer is None else balancer.name,
+    )
 
 
-def _private(path: str, service: str, method: str = "GET", **more: object) -> LabRoute:
-    return _http(path, service, method, vpc_link=True, load_balancer=_BALANCER.name, **more)
+def _private(
+    path: str,
+    service: str,
+    method: str = "GET",
+    *,
+    timeout_ms: float | None = None,
+    balancer: LabBalancer = _BALANCER,
+) -> LabRoute:
+    return _http(path, service, method, timeout_ms=timeout_ms, vpc_link=True, balancer=balancer)
 
 
-def _balancer(name: str, **more: object) -> Service:
+def _balancer(
+    name: str,
+    *,
+    balancer: LabBalancer = _BALANCER,
+    faults: tuple[Fault, ...] = (),
+    targets: tuple[tuple[Fault, ...], ...] = ((),),
+    options: dict[str, float | str | bool | None] | None = None,
+) -> Service:
     return Service(
         name=name,
         host=f"internal-{name}-1422670711.eu-west-1.elb.amazonaws.com",
         kind="balancer",
-        **{"balancer": _BALANCER} | more,  # type: ignore[arg-type]
+        balancer=balancer,
+        faults=faults,
+        targets=targets,
+        options=options or {},
     )
 
 
-@scenario("endpoint-unreachable", "A public backend refuses some connections at once; behind the VPC link some connects are never answered.", ("endpoint-unreachable",))  # fmt: skip
+@scenario(
+    "endpoint-unreachable",
+    "A public backend refuses some connections at once; behind the VPC link some connects are never answered.",
+    ("endpoint-unreachable",),
+)
 def endpoint_unreachable(draw: Draw) -> Incident:
     """504 at once and 500 after ten seconds, both far below the limit; slow answers are no part of it."""
     calls, refusals, holes = [], [], []
@@ -72,6 +110,40 @@ def endpoint_unreachable(draw: Draw) -> Incident:
     return Incident(setup=setup(routes=routes), calls=tuple(calls), services=services)
 
 
+@scenario(
+    "endpoint-unreachable-http-api",
+    "An HTTP API answers 503 after ten seconds where connects behind its VPC link are never answered.",
+    ("endpoint-unreachable", "backend-slower-than-limit"),
+)
+def endpoint_unreachable_http_api(draw: Draw) -> Incident:
+    """No execution log tells why; 503 is also what the integration timeout looks like here."""
+    lost_ones = draw.some(0.05)
+    slow_ones = draw.some(0.04, among=set(range(draw.requests)) - lost_ones)
+    calls, holes = [], []
+    # So far apart that nobody else meets a hole.
+    for number, at_ms in enumerate(draw.times(draw.requests, 500_000.0, gap_ms=_APART_MS)):
+        clocks = http_clocks(HTTP_LIMIT_MS, connect_ms=_CONNECT_MS)
+        run = (backend(draw.between(20, 9_000)),)
+        course = Course(clocks=clocks, run=run, lambda_target=False)
+        if number in lost_ones:
+            holes.append(around(at_ms, BlackHole, after_ms=_CONNECT_MS + 2_000.0))
+            hole = way(NEVER, cause="endpoint-unreachable", normal_ms=1.0)
+            course = Course(clocks=clocks, path=(hole,), run=run, lambda_target=False)
+        elif number in slow_ones:
+            run = (backend(draw.between(33_000, 45_000), cause="backend-slower-than-limit", normal_ms=2_000.0),)
+            course = Course(clocks=clocks, run=run, lambda_target=False)
+        calls.append(Call(at_ms=at_ms, method="GET", path="/inventory", course=course))
+    kept = [call for call in calls if call.course.path or not _met(call, holes)]
+    services = (Service(name="inventory", host="inventory.internal.example.com", faults=tuple(holes)),)
+    routes = (_http("/inventory", "inventory", vpc_link=True),)
+    made = setup(routes=routes, api_type=ApiType.HTTP, stage="$default")
+    return Incident(setup=made, calls=tuple(kept), services=services)
+
+
+def _met(call: Call, holes: list[BlackHole]) -> bool:
+    return any((hole.from_ms or 0.0) <= call.at_ms < (hole.until_ms or 0.0) for hole in holes)
+
+
 def _spared(calls: list[Call], windows: list[tuple[float, float]], path: str) -> list[Call]:
     """Calls that would fall into the fault of another call go elsewhere: to the other route."""
     kept = []
@@ -87,7 +159,11 @@ def _elsewhere(call: Call) -> Call:
     return Call(at_ms=call.at_ms, method=call.method, path="/rates", course=course)
 
 
-@scenario("network-latency", "Answers of a quick backend take most of half a minute on the way; the load balancer saw nothing of it.", ("network-latency",))  # fmt: skip
+@scenario(
+    "network-latency",
+    "Answers of a quick backend take most of half a minute on the way; the load balancer saw nothing of it.",
+    ("network-latency",),
+)
 def network_latency(draw: Draw) -> Incident:
     """The load balancer's log shows the backend's own time: well within the limit."""
     late_ones = draw.some(0.08)
@@ -125,7 +201,11 @@ def _run_ms(call: Call) -> float:
     return sum(part.ms for part in call.course.run)
 
 
-@scenario("load-balancer-timeout", "The load balancer's idle timer of 12 s is shorter than some orders take.", ("load-balancer-timeout",))  # fmt: skip
+@scenario(
+    "load-balancer-timeout",
+    "The load balancer's idle timer of 12 s is shorter than some orders take.",
+    ("load-balancer-timeout",),
+)
 def load_balancer_timeout(draw: Draw) -> Incident:
     """504 after twelve seconds that the gateway only passes on; its own limit is far away."""
     balancer = LabBalancer(idle_timeout_ms=12_000.0)
@@ -141,7 +221,11 @@ def load_balancer_timeout(draw: Draw) -> Incident:
     return Incident(setup=made, calls=tuple(calls), services=(_balancer("orders", balancer=balancer),))
 
 
-@scenario("load-balancer-460", "The load balancer logs 460 for slow orders: the gateway had hung up first.", ("backend-slower-than-limit",))  # fmt: skip
+@scenario(
+    "load-balancer-460",
+    "The load balancer logs 460 for slow orders: the gateway had hung up first.",
+    ("backend-slower-than-limit",),
+)
 def load_balancer_460(draw: Draw) -> Incident:
     """Looks like a fault of the load balancer's client; it is the gateway's own limit."""
     clocks = http_clocks(balancer_ms=_BALANCER.idle_timeout_ms)
@@ -157,7 +241,11 @@ def load_balancer_460(draw: Draw) -> Incident:
     return Incident(setup=made, calls=tuple(calls), services=(_balancer("orders"),))
 
 
-@scenario("keep-alive-mismatch", "The target closes idle connections after 5 s, the load balancer keeps them for 60 s: 502 after every lull.", ("keep-alive-mismatch", "application-error"))  # fmt: skip
+@scenario(
+    "keep-alive-mismatch",
+    "The target closes idle connections after 5 s, the load balancer keeps them for 60 s: 502 after every lull.",
+    ("keep-alive-mismatch", "application-error"),
+)
 def keep_alive_mismatch(draw: Draw) -> Incident:
     """Rare while traffic is dense, common in quiet minutes; a 502 of the application itself is the look-alike."""
     keep_ms = 5_000.0
@@ -178,17 +266,21 @@ def keep_alive_mismatch(draw: Draw) -> Incident:
         )
         calls.append(Call(at_ms=at_ms, method="GET", path="/stock", course=course, plan=plan))
         idle_since = None if lost else at_ms + run_ms
-    services = (_balancer("stock", options={"keep_alive_ms": keep_ms, "race": 1.0}),)
+    services = (_balancer("stock", options={"keep_alive_ms": keep_ms, "race": True}),)
     made = setup(routes=(_private("/stock", "stock"),), balancers=(_BALANCER,))
     return Incident(setup=made, calls=tuple(calls), services=services)
 
 
-@scenario("zone-impaired", "One of three targets, all of one zone, answers no connect: every third request to it fails after 10 s.", ("endpoint-unreachable",))  # fmt: skip
+@scenario(
+    "zone-impaired",
+    "One of three targets, all of one zone, answers no connect: every third request to it fails after 10 s.",
+    ("endpoint-unreachable",),
+)
 def zone_impaired(draw: Draw) -> Incident:
     """The load balancer goes round; a third of one route's requests fails, whatever they ask for."""
     dead = draw.chance.randrange(3)
     calls, turns = [], 0
-    for number, at_ms in enumerate(draw.times(draw.requests, 400_000.0, gap_ms=_APART_MS)):
+    for at_ms in draw.times(draw.requests, 400_000.0, gap_ms=_APART_MS):
         through = draw.chance.random() < 0.25
         clocks = http_clocks(balancer_ms=_BALANCER.idle_timeout_ms, connect_ms=_ALB_CONNECT_MS)
         parts: tuple[Part, ...] = ()
@@ -206,7 +298,11 @@ def zone_impaired(draw: Draw) -> Incident:
     return Incident(setup=made, calls=tuple(calls), services=services)
 
 
-@scenario("http-backend-slower", "A backend of another company takes longer for some quotes than the gateway ever waits.", ("backend-slower-than-limit",))  # fmt: skip
+@scenario(
+    "http-backend-slower",
+    "A backend of another company takes longer for some quotes than the gateway ever waits.",
+    ("backend-slower-than-limit",),
+)
 def http_backend_slower(draw: Draw) -> Incident:
     """No function, no load balancer: nobody tells when the backend was done."""
     slow_ones = draw.some(0.08)
@@ -221,7 +317,11 @@ def http_backend_slower(draw: Draw) -> Incident:
     return Incident(setup=setup(routes=(_http("/quotes", "quotes"),)), calls=tuple(calls), services=services)
 
 
-@scenario("integration-timeout-too-low-http", "An HTTP backend gets 3 s where it needs up to 8 s, and the API would allow 29 s.", ("integration-timeout-too-low",))  # fmt: skip
+@scenario(
+    "integration-timeout-too-low-http",
+    "An HTTP backend gets 3 s where it needs up to 8 s, and the API would allow 29 s.",
+    ("integration-timeout-too-low",),
+)
 def integration_timeout_too_low_http(draw: Draw) -> Incident:
     """A second route to the same backend has the default limit, and all its answers come."""
     low_ms = 3_000.0

@@ -22,7 +22,11 @@ _EDGE_MS = 30_000.0
 _RAISED_MS = 120_000.0
 
 
-@scenario("load-balancer-and-slow-backend", "In one minute a load balancer gives up on one route's targets, and the gateway on another's.", ("load-balancer-timeout", "backend-slower-than-limit"))  # fmt: skip
+@scenario(
+    "load-balancer-and-slow-backend",
+    "In one minute a load balancer gives up on one route's targets, and the gateway on another's.",
+    ("load-balancer-timeout", "backend-slower-than-limit"),
+)
 def load_balancer_and_slow_backend(draw: Draw) -> Incident:
     """Two load balancers: one with an idle timer of 15 s, one with 60 s; 504 from both routes."""
     short = LabBalancer(name="app/orders/2f1d7c2b9f4e0a11", idle_timeout_ms=15_000.0)
@@ -74,7 +78,11 @@ def load_balancer_and_slow_backend(draw: Draw) -> Incident:
     return Incident(setup=setup(routes=routes, balancers=(short, long)), calls=tuple(calls), services=services)
 
 
-@scenario("authorizer-and-cold-start", "A slow authorizer before cold starts: its seconds do not count against the integration, its own 5 s do.", ("authorizer-timeout", "cold-start"))  # fmt: skip
+@scenario(
+    "authorizer-and-cold-start",
+    "A slow authorizer before cold starts: its seconds do not count against the integration, its own 5 s do.",
+    ("authorizer-timeout", "cold-start"),
+)
 def authorizer_and_cold_start(draw: Draw) -> Incident:
     """Slow authorizers before cold starts that fit are no failure, although the sum passes 29 s."""
     search, guard = function("search-fn", memory_mb=1024), authorizing("auth-fn")
@@ -106,7 +114,11 @@ def authorizer_and_cold_start(draw: Draw) -> Incident:
     return Incident(setup=setup(search, guard, routes=routes, authorizers=authorizers), calls=tuple(calls))
 
 
-@scenario("edge-and-low-limit", "Behind one edge: a route whose limit was set to 5 s, and one whose limit was raised beyond the edge's 30 s.", ("integration-timeout-too-low", "edge-timeout"))  # fmt: skip
+@scenario(
+    "edge-and-low-limit",
+    "Behind one edge: a route whose limit was set to 5 s, and one whose limit was raised beyond the edge's 30 s.",
+    ("integration-timeout-too-low", "edge-timeout"),
+)
 def edge_and_low_limit(draw: Draw) -> Incident:
     """504 from both; one the edge only passes on, the other is its own."""
     low_ms = 5_000.0
@@ -126,9 +138,7 @@ def edge_and_low_limit(draw: Draw) -> Incident:
             part = work(work_ms, say="conversion started", pages=2_000.0)
         course = Course(clocks=clocks, run=(part,))
         path = "/quotes" if quoting else "/videos"
-        calls.append(
-            Call(at_ms=at_ms, method="POST", path=path, course=course, cold=number < 2, edge=True, body="{}")
-        )
+        calls.append(Call(at_ms=at_ms, method="POST", path=path, course=course, cold=number < 2, edge=True, body="{}"))
     routes = (
         route("POST", "/quotes", "quote-fn", timeout_ms=low_ms),
         route("POST", "/videos", "convert-fn", timeout_ms=_RAISED_MS),

@@ -9,7 +9,11 @@ from apigw_doctor.model.terms import ApiType, Layer
 _CALLERS = 4
 
 
-@scenario("websocket-timeout", "Some questions over a WebSocket take longer than 29 s: the caller gets a frame, and nothing more.", ("backend-slower-than-limit",))  # fmt: skip
+@scenario(
+    "websocket-timeout",
+    "Some questions over a WebSocket take longer than 29 s: the caller gets a frame, and nothing more.",
+    ("backend-slower-than-limit",),
+)
 def websocket_timeout(draw: Draw) -> Incident:
     """Quick messages go on over the same connections meanwhile."""
     chat, ping = function("chat-fn", timeout_ms=90_000.0), function("ping-fn")
@@ -30,7 +34,11 @@ def websocket_timeout(draw: Draw) -> Incident:
     return Incident(setup=setup(chat, ping, routes=routes, api_type=ApiType.WEBSOCKET), calls=tuple(calls))
 
 
-@scenario("websocket-function-error", "A room that nobody knows makes the function raise: the caller gets a frame that says no more.", ("application-error",))  # fmt: skip
+@scenario(
+    "websocket-function-error",
+    "A room that nobody knows makes the function raise: the caller gets a frame that says no more.",
+    ("application-error",),
+)
 def websocket_function_error(draw: Draw) -> Incident:
     """`Internal server error` on an open connection; slow answers are no part of it."""
     chat = function("chat-fn")
