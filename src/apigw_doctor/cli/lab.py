@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from apigw_doctor.cli.lab_up import command as up
 from apigw_doctor.model.errors import DoctorError
 
 _NEEDS = ("aiohttp", "awslambdaric")
@@ -25,6 +26,9 @@ def command() -> None:
     missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         raise DoctorError(f"the lab needs {' and '.join(missing)}", hint="pip install 'apigw-doctor[lab]'")
+
+
+command.add_command(up)
 
 
 @command.command("scenarios")
