@@ -16,6 +16,7 @@ from apigw_doctor.workflows.lab import DEFAULT_SCALE, play_scenario
 NAMES = [
     "application-error",
     "blocked-target",
+    "blocked-target-retried",
     "cold-start-and-slow-dependency",
     "connection-pool-exhausted",
     "database-paused",
@@ -31,6 +32,7 @@ NAMES = [
     "lazy-initialization",
     "malformed-response",
     "no-egress",
+    "own-503",
     "prewarmed-and-stalled",
     "resource-starved",
     "response-too-large",
@@ -66,7 +68,7 @@ def expected(incident: Incident) -> list[tuple[str | None, set[int]]]:
         if (cut := CUT.get((incident.setup.api.api_type, said.boundary))) is not None:
             found.append((said.cause, {cut}))
         else:
-            found.append((said.cause, {200} if said.cause is None else {500, 502}))
+            found.append((said.cause, {200} if said.cause is None else {500, 502, 503}))
     return found
 
 

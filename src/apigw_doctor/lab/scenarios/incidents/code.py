@@ -1,8 +1,8 @@
 """What the function's own code does wrong."""
 
 from apigw_doctor.lab.scenarios.course import Ending, Part
-from apigw_doctor.lab.scenarios.incident import Draw, Incident, scenario
-from apigw_doctor.lab.scenarios.kit import NEVER, function, lambda_clocks, route, setup, work
+from apigw_doctor.lab.scenarios.incident import Draw, Incident, Service, scenario
+from apigw_doctor.lab.scenarios.kit import NEVER, dependency, function, lambda_clocks, route, setup, work
 from apigw_doctor.lab.scenarios.traffic import Traffic, merged, note, some
 from apigw_doctor.model.terms import Layer
 
@@ -85,6 +85,35 @@ def application_error(draw: Draw) -> Incident:
             traffic.add(at_ms, own, _step("fail", type="RuntimeError", text=text), ending=_WRONG, path=path)
     routes = (route("GET", "/accounts/{id}", "accounts-fn"),)
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic))
+
+
+@scenario(
+    "own-503",
+    "The application waits 5 s for a third party and then answers 503 itself.",
+    ("application-error",),
+)
+def own_503(draw: Draw) -> Incident:
+    """No timer of the gateway or of Lambda is near; the 503 is the function's answer."""
+    one = function("datasets-fn")
+    traffic = Traffic(draw, one, lambda_clocks(one), "GET", "/datasets", init=(600, 1_100))
+    wrong = some(draw, 0.06)
+    words = "GET https://data.example.org/api/v1/datasets"
+    for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0)):
+        if number in wrong:
+            given_up = dependency(
+                "data", words, 5_000.0, done="", failed="No response from https://data.example.org within 5 seconds",
+                timeout_s=5.0, sent_ms=1e8, swallow=True,
+            )  # fmt: skip
+            body = {
+                "Code": "ServiceUnavailable",
+                "Message": "No response from https://data.example.org within 5 seconds",
+            }
+            traffic.add(at_ms, given_up, ending=_WRONG, plan={"status": 503, "body": body})
+        else:
+            traffic.add(at_ms, dependency("data", words, draw.between(90, 4_300)))
+    service = Service(name="data", host="data.example.org")
+    routes = (route("GET", "/datasets", "datasets-fn"),)
+    return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=(service,))
 
 
 @scenario(

@@ -1,5 +1,7 @@
 """Functions in a VPC that cannot get where they want to."""
 
+import msgspec
+
 from apigw_doctor.lab.network.faults import BlackHole
 from apigw_doctor.lab.scenarios.course import Ending, Part
 from apigw_doctor.lab.scenarios.incident import Draw, Incident, Service, scenario
@@ -63,6 +65,36 @@ def blocked_target(draw: Draw) -> Incident:
     services = (
         Service(name="secrets", host="secretsmanager.eu-west-1.amazonaws.com"),
         Service(name="database", host=database, faults=(BlackHole(),)),
+        Service(name="cache", host="cache.shop.internal"),
+    )
+    return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=services)
+
+
+@scenario(
+    "blocked-target-retried",
+    "Connecting to a database behind a closed security group is given up after 10 s and tried again, four times.",
+    ("blocked-target",),
+)
+def blocked_target_retried(draw: Draw) -> Incident:
+    """Looks like a client's retries of a slow service, but no connection was ever made."""
+    one = function("ledger-fn", in_vpc=True, timeout_ms=60_000.0)
+    traffic = Traffic(draw, one, lambda_clocks(one), "GET", "/ledger", init=(500, 900))
+    blocked = some(draw, 0.08, least=3)
+    connect = "connecting to 10.20.3.14:5432"
+    failed = "connection attempt {attempt} of {attempts} to 10.20.3.14:5432 failed: {failure}"
+    for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0)):
+        if number in blocked:
+            part = dependency(
+                "database", connect, 40_000.0, cause="blocked-target", normal_ms=30.0, done="",
+                failed=failed, attempts=4, timeout_s=10.0,
+            )  # fmt: skip
+            traffic.add(at_ms, msgspec.structs.replace(part, layer=Layer.NETWORK), path="/ledger/entries")
+        else:
+            call = dependency("cache", "GET http://cache.shop.internal/ledger/balance", draw.between(2, 60))
+            traffic.add(at_ms, call, work(draw.between(10, 1_400)), path="/ledger/balance")
+    routes = (route("GET", "/ledger/entries", "ledger-fn"), route("GET", "/ledger/balance", "ledger-fn"))
+    services = (
+        Service(name="database", host="10.20.3.14:5432", faults=(BlackHole(),)),
         Service(name="cache", host="cache.shop.internal"),
     )
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=services)
