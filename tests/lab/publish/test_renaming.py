@@ -20,7 +20,7 @@ from apigw_doctor.lab.records import FunctionLine, Journal
 
 SCENES: dict[str, Callable[[], Scene]] = {"rest": journals.rest, "http": journals.http, "websocket": journals.websocket}
 DAYS = 100 * 1440 * MINUTE_MS
-SAME = {"region": "eu-west-1", "account_id": "123456789012"}
+SAME: dict[str, Any] = {"region": "eu-west-1", "account_id": "123456789012"}
 ELSEWHERE = Renaming(
     api_id="zzzz999999",
     region="ap-southeast-2",
@@ -86,7 +86,7 @@ def test_there_and_back_is_where_it_was() -> None:
 
 
 def line(text: str, **facts: Any) -> FunctionLine:
-    place = {"at": START, "function": "orders-fn", "version": "$LATEST", "stream": "s1"}
+    place: dict[str, Any] = {"at": START, "function": "orders-fn", "version": "$LATEST", "stream": "s1"}
     return FunctionLine(text=text, **place | facts)
 
 
