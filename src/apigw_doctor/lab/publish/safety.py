@@ -2,7 +2,7 @@
 
 >>> is_local("http://127.0.0.1:5000"), is_local("http://[::1]:4566"), is_local("http://192.168.7.9")
 (True, True, True)
->>> is_local("https://logs.eu-west-1.amazonaws.com"), is_local("http://198.51.100.1.nip.example")
+>>> is_local("https://logs.eu-west-1.amazonaws.com"), is_local("https://52.94.5.1")
 (False, False)
 """
 
@@ -14,7 +14,7 @@ from apigw_doctor.aws.clients import Caller
 from apigw_doctor.model.errors import UsageError
 
 #: Inside a VPC these names may lead to private addresses, and to AWS all the same.
-_AWS = ("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "aws.dev", "on.aws", "aws")
+_AWS = ("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "aws.dev", "aws")
 
 
 def refuse_real(callers: list[Caller], *, allow_real: bool) -> None:
