@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from apigw_doctor.lab.scenarios.catalogue import scenarios
+from apigw_doctor.lab.scenarios.catalogue import find, scenarios
 from apigw_doctor.model.errors import DoctorError
 from apigw_doctor.reports.json_report import parts
 from apigw_doctor.sources.collect import collect
@@ -47,7 +47,9 @@ def measure(job: Job) -> dict[str, Score]:
         with tempfile.TemporaryDirectory(prefix="apigw-matrix-") as name:
             folder = Path(name)
             write_level(played, level, folder)
-            scores[level.name] = compare(played.truth, _answer(folder), job.scenario, job.seed)
+            scores[level.name] = compare(
+                played.truth, _answer(folder), job.scenario, job.seed, find(job.scenario).untold
+            )
     return scores
 
 
@@ -158,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.misses:
         for level, score in total.items():
             for miss in score.misses:
-                if miss.confidence == "undetermined":
+                if miss.confidence == "undetermined" and level != EVERYTHING.name:
                     continue
                 print(
                     f"{level}: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth} told as {miss.given} ({miss.confidence}): {miss.summary}"

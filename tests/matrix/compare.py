@@ -73,8 +73,13 @@ class Score(msgspec.Struct, kw_only=True):
         return sum(counts[kind] for counts in self.kinds.values())
 
 
-def compare(rows: tuple[TruthRow, ...], answer: dict[str, Any], scenario: str, seed: int) -> Score:
-    """Score one diagnosis (its JSON answer, None where nothing could be read)."""
+def compare(
+    rows: tuple[TruthRow, ...], answer: dict[str, Any], scenario: str, seed: int, untold: tuple[str, ...] = ()
+) -> Score:
+    """Score one diagnosis (its JSON answer, empty where nothing could be read).
+
+    `untold` are the causes of which "undetermined" is the right answer, for no evidence of the scenario tells them.
+    """
     score = Score()
     failed = [verdict for verdict in answer.get("verdicts", ()) if verdict["kind"] == "failed"]
     known: dict[str, dict[str, Any]] = {}
@@ -90,7 +95,7 @@ def compare(rows: tuple[TruthRow, ...], answer: dict[str, Any], scenario: str, s
             continue
         if verdict is None or miss is None:
             score.count(row.cause, UNSEEN)
-        elif verdict["cause"] in (row.cause, *row.also):
+        elif verdict["cause"] in _right(row, untold):
             score.count(row.cause, RIGHT)
             if verdict["boundary"] not in (row.boundary, "unknown"):
                 score.boundary_wrong.append(miss)
@@ -100,6 +105,10 @@ def compare(rows: tuple[TruthRow, ...], answer: dict[str, Any], scenario: str, s
             if not general:
                 score.misses.append(miss)
     return score
+
+
+def _right(row: TruthRow, untold: tuple[str, ...]) -> tuple[str | None, ...]:
+    return (row.cause, *row.also, *(("undetermined",) if row.cause in untold else ()))
 
 
 def _miss(row: TruthRow, verdict: dict[str, Any], scenario: str, seed: int) -> Miss:

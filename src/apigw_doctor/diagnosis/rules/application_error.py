@@ -41,8 +41,8 @@ def application_error(
     """The application itself failed or said so: no clock ran out.
 
     ## What it finds
-    Unhandled exceptions, crashes of the runtime, malformed proxy responses, and a 5xx that the function or
-    the HTTP target answered itself.
+    Unhandled exceptions (also of an authorizer), crashes of the runtime, malformed proxy responses, and a 5xx
+    that the function or the HTTP target answered itself.
 
     ## How it decides
     The gateway speaks of a customer function error or a malformed response, or the integration answered
@@ -72,6 +72,8 @@ def application_error(
         what = f"the function raised {kind}"
     elif "Malformed Lambda proxy response" in said:
         what = "the function's answer is no valid proxy response"
+    elif request is not None and _authorizer_failed(request, said):
+        what, layer, confidence = "the authorizer's function failed", Layer.AUTHORIZER, Confidence.LIKELY
     elif request is not None and (own := _own_answer(request, invocation, load_balancer)) is not None:
         what, layer, confidence = own
     elif raised and invocation is not None and (request is None or (request.status or 0) >= _FAILED):
@@ -94,6 +96,11 @@ def application_error(
         layer=layer,
         cites=cited(request, invocation),
     )
+
+
+def _authorizer_failed(request: GatewayRequest, said: str) -> bool:
+    """The gateway asked the authorizer, got an error instead of a policy, and never called the integration."""
+    return "Authorizer error" in said and not request.was_sent and request.sending_at is None
 
 
 def _own_answer(

@@ -18,6 +18,8 @@ _RESUMING = re.compile(
     r"|cold (?:index|cache)|DatabaseResuming|Communications link failure"
 )
 _SOME_INIT_MS = 1000.0
+#: Of so many other runs none is slow: that the one slow run is the first after the pause is hardly chance.
+_MANY = 20
 
 
 @rule(
@@ -43,8 +45,8 @@ def dependency_resuming(
 
     ## How it decides
     No init on this invocation, at least four minutes since the function last worked, and the following
-    invocations are fast. It is `likely` when words such as "resuming" stand in the log, or when it happened
-    more than once and the run ended well; else `possible`.
+    invocations are fast. It is `likely` when words such as "resuming" stand in the log, or the run ended
+    well and it happened more than once or no other of twenty runs and more was slow; else `possible`.
 
     ## What would mislead it
     A cold start after a pause looks the same from outside (INI101): there an init stands in the log. A
@@ -69,12 +71,13 @@ def dependency_resuming(
     again = surroundings.same_function_slow > 0
     if not said and not finished and not again:
         return None  # killed, once, after a pause: a stalled call looks just so
+    sure = said or (finished and (again or surroundings.same_function >= _MANY))
     return Cause(
         summary=(
             f"dependency woke up: first call after {idle / 60_000:.0f} min of rest in a warm container took"
             f" {invocation.duration_ms or 0:.0f} ms, the next ones were fast"
         ),
-        confidence=Confidence.LIKELY if said or (finished and again) else Confidence.POSSIBLE,
+        confidence=Confidence.LIKELY if sure else Confidence.POSSIBLE,
         spent_ms=invocation.duration_ms,
         cites=invocation.cites,
         why_not=(("cold-start", "the environment was warm: no init on this invocation"),),

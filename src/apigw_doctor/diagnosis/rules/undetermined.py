@@ -55,7 +55,9 @@ def _known(clocks: Clocks, request: GatewayRequest | None) -> str:
         return f"answered{after}, near the limit of {clocks.limit_ms:.0f} ms"
     if clocks.cut_by_gateway:
         if clocks.limit_basis is LimitBasis.DEFAULT:
-            return f"the gateway stopped waiting{after}; {clocks.limit_ms:.0f} ms is the default, what is set is not known"
+            return (
+                f"the gateway stopped waiting{after}; {clocks.limit_ms:.0f} ms is the default, what is set is not known"
+            )
         return f"the gateway stopped waiting{after}, its integration timeout is {clocks.limit_ms:.0f} ms"
     if clocks.boundary not in (Boundary.NONE, Boundary.UNKNOWN):
         return f"the {clocks.boundary.value.replace('-', ' ')} fired{after}"

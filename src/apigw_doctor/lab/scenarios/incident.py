@@ -104,6 +104,8 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     description: str
     causes: tuple[str, ...]
+    #: causes that happen here and that no evidence of this scenario can tell: "undetermined" is the right answer
+    untold: tuple[str, ...] = ()
     make: Callable[[Draw], Incident]
 
     def incident(self, *, seed: int, requests: int) -> Incident:
@@ -111,10 +113,12 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         return self.make(Draw(random.Random(f"{self.name}-{seed}"), requests))  # noqa: S311 - repeatable on purpose
 
 
-def scenario(name: str, description: str, causes: tuple[str, ...]) -> Callable[[Callable[[Draw], Incident]], Scenario]:
+def scenario(
+    name: str, description: str, causes: tuple[str, ...], untold: tuple[str, ...] = ()
+) -> Callable[[Callable[[Draw], Incident]], Scenario]:
     """Make a scenario of a function that draws an incident."""
 
     def wrap(make: Callable[[Draw], Incident]) -> Scenario:
-        return Scenario(name=name, description=description, causes=causes, make=make)
+        return Scenario(name=name, description=description, causes=causes, untold=untold, make=make)
 
     return wrap

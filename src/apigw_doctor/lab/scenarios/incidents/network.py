@@ -302,6 +302,7 @@ def zone_impaired(draw: Draw) -> Incident:
     "http-backend-slower",
     "A backend of another company takes longer for some quotes than the gateway ever waits.",
     ("backend-slower-than-limit",),
+    untold=("backend-slower-than-limit",),
 )
 def http_backend_slower(draw: Draw) -> Incident:
     """No function, no load balancer: nobody tells when the backend was done."""
