@@ -1,9 +1,17 @@
 """Made-up credentials, and nothing of this machine's AWS configuration."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.aws.models import shared_models
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _models() -> Iterator[None]:
+    with shared_models():
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.aws.models import shared_models
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -12,6 +13,12 @@ ENVIRONMENT = {
     "AWS_EC2_METADATA_DISABLED": "true",
 }
 CLEARED = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL")
+
+
+@pytest.fixture(autouse=True, scope="package")
+def _models() -> Iterator[None]:
+    with shared_models():
+        yield
 
 
 @pytest.fixture(scope="session")
