@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.labelled.harness import invoke
+from tests.matrix.compare import RIGHT, compare
 
 from apigw_doctor.lab.scenarios.catalogue import scenarios
 from apigw_doctor.lab.scenarios.incident import Scenario
 from apigw_doctor.lab.truth import TruthRow
-from tests.labelled.harness import invoke
-from tests.matrix.compare import RIGHT, compare
 
 
 def lab_run(folder: Path, name: str = "cold-start", *, requests: int = 60, seed: int = 7) -> list[TruthRow]:

@@ -162,9 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for miss in score.misses:
                 if miss.confidence == "undetermined" and level != EVERYTHING.name:
                     continue
-                print(
-                    f"{level}: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth} told as {miss.given} ({miss.confidence}): {miss.summary}"
-                )  # noqa: T201
+                said = f"{miss.truth} told as {miss.given} ({miss.confidence}): {miss.summary}"
+                print(f"{level}: {miss.scenario} seed {miss.seed} {miss.request_id}: {said}")  # noqa: T201
     for miss in total[EVERYTHING.name].boundary_wrong:
         print(f"boundary: {miss.scenario} seed {miss.seed} {miss.request_id}: {miss.truth}, told {miss.given}")  # noqa: T201
     if options.write:

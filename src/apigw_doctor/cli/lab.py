@@ -11,6 +11,10 @@ from apigw_doctor.cli.lab_up import command as up
 from apigw_doctor.model.errors import DoctorError
 
 _NEEDS = ("aiohttp", "awslambdaric")
+_SCALE = "How much faster waiting passes; evidence keeps to its schedule within 200 ms, or the run says so."
+_OUT = "A new folder for evidence and truth.jsonl."
+_CONTAINER = "How the logs are exported: export, gzip, filter-log-events, json-lines, insights ..."
+_LEVEL = "The execution log's level; default: as the scenario says."
 
 
 @click.group("lab")
@@ -52,10 +56,10 @@ def list_them(form: str) -> None:
 @click.argument("name")
 @click.option("--requests", type=int, default=200, show_default=True, help="How many requests are made.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chance: the same seed gives the same schedule.")
-@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help="How much faster waiting passes; evidence keeps to its schedule within 200 ms, or the run says so.")  # fmt: skip
-@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help="A new folder for evidence and truth.jsonl.")  # fmt: skip
-@click.option("--container", default="export", show_default=True, help="How the logs are exported: export, gzip, filter-log-events, json-lines, insights ...")  # fmt: skip
-@click.option("--log-level", "log_level", type=click.Choice(["ERROR", "INFO", "data-trace"]), help="The execution log's level; default: as the scenario says.")  # fmt: skip
+@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help=_SCALE)
+@click.option("--out", "folder", type=click.Path(path_type=Path, file_okay=False), required=True, help=_OUT)
+@click.option("--container", default="export", show_default=True, help=_CONTAINER)
+@click.option("--log-level", "log_level", type=click.Choice(["ERROR", "INFO", "data-trace"]), help=_LEVEL)
 def run(name: str, requests: int, seed: int, scale: float, folder: Path, container: str, log_level: str | None) -> None:
     """Play a scenario and write its evidence, and the truth, into a folder.
 
@@ -81,8 +85,8 @@ def run(name: str, requests: int, seed: int, scale: float, folder: Path, contain
     click.echo(f"evidence and truth.jsonl are in {folder}; now: apigw-doctor diagnose {folder}")
     if done.drifted:
         click.echo(
-            f"apigw-doctor: {done.drifted} requests are up to {done.worst_drift_ms:.0f} ms off their schedule: this machine"
-            f" could not hold --time-scale {scale:g}; a smaller one gives evidence that keeps to it",
+            f"apigw-doctor: {done.drifted} requests are up to {done.worst_drift_ms:.0f} ms off their schedule: this"
+            f" machine could not hold --time-scale {scale:g}; a smaller one gives evidence that keeps to it",
             err=True,
         )
         sys.exit(3)
@@ -93,7 +97,7 @@ def run(name: str, requests: int, seed: int, scale: float, folder: Path, contain
 @click.option("--scenario", "name", required=True, help="The scenario to play without and with the remedy.")
 @click.option("--requests", type=int, default=200, show_default=True, help="How many requests are made.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Chance: both runs have the same arrivals.")
-@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help="How much faster waiting passes.")
+@click.option("--time-scale", "scale", type=float, default=200.0, show_default=True, help=_SCALE)
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def try_it(fix: str, name: str, requests: int, seed: int, scale: float, form: str) -> None:
     """Play a scenario again with a remedy in place: what it was predicted to save, and what it saves.

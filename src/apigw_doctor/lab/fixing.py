@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.lab.scenarios.course import Course, Part
-from apigw_doctor.lab.scenarios.incident import Call, Incident
+from apigw_doctor.lab.scenarios.incident import Call, Incident, Service
 from apigw_doctor.lab.setup import LabFunction, LabRoute, LabSetup
 from apigw_doctor.limits.defaults import default_integration_limit_ms
-from apigw_doctor.limits.table import limit
+from apigw_doctor.limits.table import limit, value
 from apigw_doctor.model.errors import UsageError
 from apigw_doctor.model.terms import Layer
 
@@ -41,7 +41,8 @@ def _integration_timeout(incident: Incident) -> Incident:
         return msgspec.structs.replace(one, timeout_ms=None)
 
     def course(one: Course) -> Course:
-        clocks = msgspec.structs.replace(one.clocks, limit_ms=max(default_ms, one.clocks.limit_ms), proper_limit_ms=None)
+        limit_ms = max(default_ms, one.clocks.limit_ms)
+        clocks = msgspec.structs.replace(one.clocks, limit_ms=limit_ms, proper_limit_ms=None)
         return msgspec.structs.replace(one, clocks=clocks)
 
     return _changed(incident, route=route, course=course)
@@ -125,16 +126,14 @@ def _load_balancer_idle_timeout(incident: Incident) -> Incident:
         longer_ms = None if clocks.balancer_ms is None else min(clocks.limit_ms + 1_000.0, most_ms)
         return msgspec.structs.replace(one, clocks=msgspec.structs.replace(clocks, balancer_ms=longer_ms))
 
+    def service(one: Service) -> Service:
+        if one.balancer is None:
+            return one
+        longer_ms = max(one.balancer.idle_timeout_ms, value("alb-idle"))
+        return msgspec.structs.replace(one, balancer=msgspec.structs.replace(one.balancer, idle_timeout_ms=longer_ms))
+
     changed = _changed(incident, course=course)
-    services = tuple(
-        one
-        if one.balancer is None
-        else msgspec.structs.replace(
-            one, balancer=msgspec.structs.replace(one.balancer, idle_timeout_ms=max(one.balancer.idle_timeout_ms, 60_000.0))
-        )
-        for one in changed.services
-    )
-    return msgspec.structs.replace(changed, services=services)
+    return msgspec.structs.replace(changed, services=tuple(map(service, changed.services)))
 
 
 FIXES: dict[str, Callable[[Incident], Incident]] = {

@@ -263,6 +263,26 @@ _GATEWAY_OTHER = (
         mark="D",
     ),
     Limit(
+        id="websocket-message",
+        title="size of a WebSocket message",
+        value=128 * _KIB,
+        unit="bytes",
+        adjustable=False,
+        source=_WEBSOCKET_QUOTAS,
+        as_of=_DOCS_READ,
+        mark="D",
+    ),
+    Limit(
+        id="websocket-frame",
+        title="size of a frame of a WebSocket message",
+        value=32 * _KIB,
+        unit="bytes",
+        adjustable=False,
+        source=_WEBSOCKET_QUOTAS,
+        as_of=_DOCS_READ,
+        mark="D",
+    ),
+    Limit(
         # One public test-invoke log: 17:30:04 "Sending request to", 17:30:14 failure.
         id="private-integration-connect",
         title="private integration whose target cannot be reached, until the gateway gives up",

@@ -71,7 +71,7 @@ def _failed(played: Played) -> set[str]:
     """Traces whose caller did not get an answer below 500: as measured, not as scheduled."""
     failed = set()
     for trace, status in played.outcomes.items():
-        if status is None or status >= 500:  # noqa: PLR2004 - what HTTP calls a server's error
+        if status is None or status >= 500:
             failed.add(trace)
     return failed
 

@@ -1,8 +1,9 @@
 """Starts execution environments by forking: a new one costs milliseconds of the machine, not a third of a second.
 
-Called as a script with the number of a socket to the lab, and modules to load before the first fork. Each line it reads there is an environment to start; it
-answers with the process id, and later with how the process ended. When the lab dies, by whatever signal, the kernel
-kills this process and every environment with it (Linux), or they see their sockets close.
+Called as a script with the number of a socket to the lab, and modules to load before the first fork. Each line it
+reads from the socket is an environment to start; it answers with the process id, and later with how the process
+ended. When the lab dies, by whatever signal, the kernel kills this process and every environment with it (Linux), or
+they see their sockets close.
 """
 
 import contextlib

@@ -23,7 +23,7 @@ from apigw_doctor.lab.setup import LabApi, LabRoute
 from apigw_doctor.limits.table import value
 
 #: AWS: quotas of WebSocket APIs.
-_MOST_MESSAGE, _MOST_FRAME = 131_072, 32_768
+_MOST_MESSAGE, _MOST_FRAME = int(value("websocket-message")), int(value("websocket-frame"))
 _CONNECT, _DISCONNECT = "$connect", "$disconnect"
 #: Connections at a time, and messages at work of one of them.
 _MAX_CONNECTIONS, _MAX_AT_WORK = 5_000, 100

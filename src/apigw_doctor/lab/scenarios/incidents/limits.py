@@ -23,7 +23,11 @@ def healthy(draw: Draw) -> Incident:
     return Incident(setup=setup(orders, routes=(route("GET", "/orders/{id}", "orders-fn"),)), calls=tuple(calls))
 
 
-@scenario("integration-timeout-too-low", "Somebody set 6.5 s on an integration whose function needs up to 9 s.", ("integration-timeout-too-low",))  # fmt: skip
+@scenario(
+    "integration-timeout-too-low",
+    "Somebody set 6.5 s on an integration whose function needs up to 9 s.",
+    ("integration-timeout-too-low",),
+)
 def integration_timeout_too_low(draw: Draw) -> Incident:
     """The backend would have fitted the default."""
     quote = function("quote-fn")
@@ -38,7 +42,11 @@ def integration_timeout_too_low(draw: Draw) -> Incident:
     return Incident(setup=setup(quote, routes=routes), calls=tuple(calls))
 
 
-@scenario("backend-slower-than-limit", "Reports take longer than the gateway ever waits, and finish unseen.", ("backend-slower-than-limit",))  # fmt: skip
+@scenario(
+    "backend-slower-than-limit",
+    "Reports take longer than the gateway ever waits, and finish unseen.",
+    ("backend-slower-than-limit",),
+)
 def backend_slower_than_limit(draw: Draw) -> Incident:
     """The function works on and finishes after the cut."""
     report = function("reports-fn", timeout_ms=120_000.0)
