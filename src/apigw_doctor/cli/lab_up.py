@@ -19,7 +19,7 @@ from apigw_doctor.model.terms import ApiType, Boundary
 
 if TYPE_CHECKING:
     from apigw_doctor.lab.records import Exchange, InvocationEnded
-    from apigw_doctor.lab.setup import LabFunction, LabRoute
+    from apigw_doctor.lab.setup import LabRoute
     from apigw_doctor.workflows.lab_up import Answered, Plan
 
 _BIG_SECONDS = 1000.0
@@ -162,7 +162,7 @@ class Screen:
         try:
             click.echo(line)
         except BrokenPipeError:
-            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for the rest of the process
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def serving(self, port: int, front: int) -> None:
         """Address, routes, and how to try and to stop it."""
@@ -225,15 +225,14 @@ class Screen:
         reason = self._plan.job.unavailable.get(route.function or "")
         if reason is not None:
             return f"{route.key} -> {route.function or route.url or 'nothing'}: answers {self._failure()}, {reason}"
-        function = self._function(route)
+        function = next((one for one in self._plan.job.setup.functions if one.name == route.function), None)
+        if function is None:
+            return f"{route.key} -> {route.function}, which does not exist, limit {limit}"
         after = f", authorizer {route.authorizer}" if route.authorizer else ""
         return f"{route.key} -> {function.name}, limit {limit}, function timeout {_seconds(function.timeout_ms)}{after}"
 
     def _failure(self) -> str:
         return {ApiType.REST: "502", ApiType.HTTP: "500"}.get(self._api.api_type, "an error frame")
-
-    def _function(self, route: "LabRoute") -> "LabFunction":
-        return self._plan.job.setup.function(route.function or "")
 
     def _limit(self, route: "LabRoute") -> float:
         from apigw_doctor.lab.gateway.integrate import limit_ms

@@ -105,6 +105,9 @@ class _Reader:
 
     def lab(self, api: Api) -> TemplateLab:
         self._problems()
+        if api.api_type is ApiType.UNKNOWN:
+            self._note(api, "the file does not say which kind of API it describes; it is served as a REST API")
+            api = msgspec.structs.replace(api, api_type=ApiType.REST)
         functions = tuple(self._function(one) for one in self._used(api))
         setup = LabSetup(api=self._api(api), functions=functions)
         return TemplateLab(setup=setup, unavailable=self._unavailable, notes=tuple(dict.fromkeys(self._notes)))
