@@ -30,6 +30,7 @@ def main() -> None:
     die_with_parent(os.getppid())
     for name in sys.argv[2:]:
         importlib.import_module(name)
+    send(lab, {"ready": True})
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     wake_read, wake_write = os.pipe()

@@ -48,9 +48,10 @@ class Processes:
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: dict[str, list[tuple[socket.socket, Callable[[bytes], None]]]] = {}
         self._pending = b""
+        self._ready = asyncio.Event()
 
     async def start(self, xray_port: int = 0) -> None:
-        """Start the fork server, which loads what its children will need; it may still be at that afterwards."""
+        """Start the fork server, and wait until it has loaded what its children will need."""
         self._loop = asyncio.get_running_loop()
         ours, theirs = socket.socketpair()
         path = Path(self._folder.name) / "control"
@@ -71,6 +72,7 @@ class Processes:
         ours.setblocking(False)
         self._lab = ours
         self._loop.add_reader(ours, self._heard)
+        await self._ready.wait()
 
     async def stop(self) -> None:
         """End every process and remove what was written for them."""
@@ -130,11 +132,14 @@ class Processes:
             return
         if not data:
             self._loop.remove_reader(self._lab)
+            self._ready.set()
             return
         *lines, self._pending = (self._pending + data).split(b"\n")
         for line in lines:
             message = json.loads(line)
-            if "started" in message:
+            if "ready" in message:
+                self._ready.set()
+            elif "started" in message:
                 user = self._users.get(message["started"])
                 if user is not None:
                     self._by_pid[message["pid"]] = user
