@@ -75,6 +75,55 @@ def init_timeout(draw: Draw) -> Incident:
 
 
 @scenario(
+    "init-timeout-killed",
+    "The init phase is cut after 10 s; run again inside the invocation it uses up the function's own 15 s.",
+    ("init-timeout",),
+)
+def init_timeout_killed(draw: Draw) -> Incident:
+    """Killed at F before the gateway gives up; a slow but good init of 9 s beside it."""
+    one = function("translate-fn", timeout_ms=15_000.0, memory_mb=1024, log_form="text-old")
+    traffic = Traffic(draw, one, lambda_clocks(one), "POST", "/translate")
+    fresh = sorted(some(draw, 0.08, least=3))
+    for number, at_ms in enumerate(draw.times(draw.requests, 540_000.0)):
+        bad = number in fresh and fresh.index(number) % 3 < 2
+        begins = init(draw.between(15_400, 17_500), cause="init-timeout") if bad else init(draw.between(6_900, 8_800))
+        own = work(draw.between(150, 2_400), say="translating 1 text", done="translated")
+        traffic.add(at_ms, own, init=(begins,), new=number in fresh, body='{"to": "de"}')
+    routes = (route("POST", "/translate", "translate-fn"),)
+    return Incident(setup=setup(one, routes=routes), calls=merged(traffic))
+
+
+@scenario(
+    "cold-start-and-stalled-call",
+    "After a deployment some requests fail by their cold start; others stall in a call, warm or cold.",
+    ("cold-start", "stalled-call"),
+)
+def cold_start_and_stalled_call(draw: Draw) -> Incident:
+    """A cold start of a call that stalls is a red herring: without it the call would have stalled as well."""
+    one = function("baskets-fn", timeout_ms=33_000.0, memory_mb=1024, log_form="json")
+    traffic = Traffic(draw, one, lambda_clocks(one), "GET", "/baskets")
+    kinds = {number: place % 4 for place, number in enumerate(sorted(some(draw, 0.1, least=4)))}
+    words = "Calling DynamoDB Query on table baskets"
+    for number, at_ms in enumerate(draw.times(draw.requests, 540_000.0)):
+        kind = kinds.get(number)
+        if kind in (1, 2):
+            call = dependency("dynamodb", words, float("inf"), cause="stalled-call", normal_ms=20.0)
+        else:
+            call = dependency("dynamodb", words, draw.between(8, 120), done="DynamoDB Query returned 5 items")
+        own_ms = draw.between(25_600, 26_800) if kind == 0 else draw.between(60, 1_500)
+        traffic.add(
+            at_ms,
+            work(own_ms, say="pricing basket", done="basket priced"),
+            call,
+            init=(init(draw.between(4_000, 5_000), cause="cold-start"),),
+            new=kind in (0, 2, 3),
+        )
+    service = Service(name="dynamodb", host="dynamodb.eu-west-1.amazonaws.com")
+    routes = (route("GET", "/baskets", "baskets-fn"),)
+    return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=(service,))
+
+
+@scenario(
     "prewarmed-and-stalled",
     "Environments of provisioned concurrency had a long init long before; what fails are calls that stall.",
     ("stalled-call",),
