@@ -102,7 +102,7 @@ def command(
         raise UsageError("--parameter and --api are for templates", _EXAMPLE)
     given = _parameters(parameters)
     if endpoint is not None:
-        check_endpoint()
+        check_endpoint(endpoint)
     keep = folder is not None or endpoint is not None
     with contextlib.ExitStack() as stack:
         if template is not None:
@@ -124,7 +124,7 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _serve(plan: "Plan", folder: Path | None, endpoint: str | None, *, quiet: bool) -> None:
-    from apigw_doctor.workflows.lab_up import finish, serve_plan
+    from apigw_doctor.workflows.lab_up import publish, serve_plan, write
 
     for note in plan.notes:
         click.echo(f"apigw-doctor: {_plain(note)}", err=True)
@@ -133,14 +133,15 @@ def _serve(plan: "Plan", folder: Path | None, endpoint: str | None, *, quiet: bo
     # A second signal ends the writing, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     screen.stopped(served.cut)
-    published = finish(served, folder=folder, endpoint=endpoint)
     if folder is not None:
-        screen.say(f"evidence is in {folder}; now: apigw-doctor diagnose {folder}")
-    if published is not None:
+        write(served, folder)
+        screen.say(f"evidence is in {folder}; now: apigw-doctor diagnose {shlex.quote(str(folder))}")
+    if endpoint is not None:
+        published = publish(served, endpoint)
         for note in published.notes:
             click.echo(f"apigw-doctor: {_plain(note)}", err=True)
         live = f"apigw-doctor diagnose --api-id {published.api_id} --stage {shlex.quote(published.stage)}"
-        screen.say(f"evidence is at {endpoint}; now: AWS_ENDPOINT_URL={shlex.quote(endpoint or '')} {live}")
+        screen.say(f"evidence is at {endpoint}; now: AWS_ENDPOINT_URL={shlex.quote(endpoint)} {live}")
 
 
 def _on_signals(stop: Callable[[], None]) -> None:

@@ -1,7 +1,5 @@
 """The lab as a server: the user's own template, or a scenario, on a port of this machine until it is stopped."""
 
-import importlib
-import importlib.util
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -15,14 +13,13 @@ from apigw_doctor.lab.from_template import template_lab
 from apigw_doctor.lab.scenarios.catalogue import find
 from apigw_doctor.lab.scenarios.incident import Call
 from apigw_doctor.lab.serving import Answered, Job, Served, Stopper, Watcher, serve
-from apigw_doctor.model.errors import DoctorError, UsageError
+from apigw_doctor.model.errors import UsageError
 from apigw_doctor.templates.read import read_template
 
-__all__ = ["Answered", "Plan", "Watcher", "finish", "plan_scenario", "plan_template", "serve_plan"]
+__all__ = ["Answered", "Plan", "Watcher", "plan_scenario", "plan_template", "publish", "serve_plan", "write"]
 
 #: A scenario's schedule has so many calls, one after the other, and from the beginning again.
 SCHEDULED = 200
-_PUBLISHING = "apigw_doctor.lab.publish.publishing"
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +76,16 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"{folder}: cannot be made: {error.strerror or error}") from error
 
 
-def check_endpoint() -> None:
-    """Whether evidence can be sent to an AWS endpoint."""
-    if importlib.util.find_spec(_PUBLISHING.rpartition(".")[0]) is None or not importlib.util.find_spec(_PUBLISHING):
-        raise DoctorError("this build of the lab cannot publish to an AWS endpoint", "use --out FOLDER instead")
+def check_endpoint(url: str) -> None:
+    """Whether evidence may be published there; asked before anything is served, so that nothing is lost at the end."""
+    # Here, for clients of AWS take long to load.
+    from apigw_doctor.lab.publish.safety import is_local
+
+    if not url.startswith(("http://", "https://")) or not is_local(url):
+        raise UsageError(
+            f"{url} is no address of a local AWS endpoint; the lab's evidence does not belong into a real account",
+            "name a loopback or private address, as --aws-endpoint http://127.0.0.1:5000",
+        )
 
 
 def serve_plan(plan: Plan, watcher: Watcher, stopper: Stopper) -> Served:
@@ -90,15 +93,15 @@ def serve_plan(plan: Plan, watcher: Watcher, stopper: Stopper) -> Served:
     return serve(plan.job, watcher, stopper)
 
 
-def finish(served: Served, *, folder: Path | None, endpoint: str | None) -> Publication | None:
-    """Write the evidence where it was wanted."""
-    if folder is not None:
-        write_evidence(served.journal, served.setup, folder)
-    if endpoint is not None:
-        publishing = importlib.import_module(_PUBLISHING)
-        # The clock of a scenario may have run ahead of the wall's; logs are taken up to now.
-        published = publishing.publish(
-            served.journal, served.setup, endpoint_url=endpoint, newest_at=time.time() * 1000.0
-        )
-        return Publication(api_id=published.api_id, stage=published.stage, notes=tuple(published.notes))
-    return None
+def write(served: Served, folder: Path) -> None:
+    """Write the evidence into a folder."""
+    write_evidence(served.journal, served.setup, folder)
+
+
+def publish(served: Served, endpoint: str) -> Publication:
+    """Write the evidence to an AWS endpoint."""
+    from apigw_doctor.lab.publish import publishing
+
+    # The clock of a scenario may have run ahead of the wall's; logs are taken up to now.
+    done = publishing.publish(served.journal, served.setup, endpoint_url=endpoint, newest_at=time.time() * 1000.0)
+    return Publication(api_id=done.api_id, stage=done.stage, notes=done.notes)

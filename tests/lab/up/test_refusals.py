@@ -65,3 +65,8 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("mine")
     assert f"{tmp_path} is not empty" in refused("--scenario", "healthy", "--out", tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_evidence_is_not_published_to_a_real_account() -> None:
+    said = refused("--scenario", "healthy", "--aws-endpoint", "https://logs.eu-west-1.amazonaws.com")
+    assert "is no address of a local AWS endpoint" in said

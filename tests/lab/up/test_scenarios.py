@@ -16,7 +16,7 @@ from apigw_doctor.model.terms import ApiType
 def test_requests_follow_the_schedule_and_the_evidence_is_diagnosed(tmp_path: Path) -> None:
     evidence = tmp_path / "evidence"
     with up("--scenario", "integration-timeout-too-low", "--time-scale", "50", "--quiet", "--out", evidence) as running:
-        statuses = []
+        statuses: list[int] = []
         while 504 not in statuses and len(statuses) < 60:
             statuses.append(running.get("/quote")[0])
         running.wait_for(
