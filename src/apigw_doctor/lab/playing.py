@@ -9,13 +9,14 @@ import msgspec
 
 from apigw_doctor.lab.clock import DEFAULT_START_MS, Clock, run
 from apigw_doctor.lab.functions.host import FunctionHost
+from apigw_doctor.lab.gateway.front import AUTHORIZER_PLAN, PLAN, SOURCE
 from apigw_doctor.lab.gateway.server import Gateway
 from apigw_doctor.lab.network.callers import Caller
 from apigw_doctor.lab.records import Exchange, InvocationEnded, Journal
 from apigw_doctor.lab.scenarios.course import Course, Part, play
 from apigw_doctor.lab.scenarios.incident import Call, Incident
 from apigw_doctor.lab.setup import LabSetup
-from apigw_doctor.lab.sockets import Conversations
+from apigw_doctor.lab.sockets import Conversations, source_of
 from apigw_doctor.lab.truth import TruthRow, truth_row
 from apigw_doctor.lab.world import World
 from apigw_doctor.model.terms import ApiType
@@ -26,6 +27,8 @@ TOLERANCE_MS = 200.0
 _DAY_MS = 86_400_000.0
 #: Before the first call, so that provisioned environments lie well before it.
 _LEAD_MS = 30_000.0
+#: Of the edge towards the gateway.
+_EDGE_SOURCE = "130.176.97.137"
 #: What never comes back works for so long.
 _FOREVER_MS = 1e8
 
@@ -137,13 +140,17 @@ class _Stage:
         await asyncio.sleep(max((self._start_ms + at_ms - self._clock.now_ms()) / 1000.0, 0.0))
 
     def _headers(self, call: Call, root: str) -> dict[str, str]:
-        headers = {"X-Amzn-Trace-Id": f"Root={root}", "X-Forwarded-For": call.source_ip, **call.headers}
-        headers["X-Lab-Plan"] = json.dumps(self._plan(call))
+        source = source_of(call, root)
+        headers = {"X-Amzn-Trace-Id": f"Root={root}", SOURCE: source, **call.headers}
+        if call.edge:
+            # The gateway's caller is the edge, which tells for whom it asks.
+            headers |= {SOURCE: _EDGE_SOURCE, "X-Forwarded-For": source}
+        headers[PLAN] = json.dumps(self._plan(call))
         if call.course.authorizer:
             plan: dict[str, Any] = {"ms": min(sum(part.ms for part in call.course.authorizer), _FOREVER_MS)}
             for part in call.course.authorizer:
                 plan |= part.step or {}
-            headers["X-Lab-Authorizer-Plan"] = json.dumps(plan)
+            headers[AUTHORIZER_PLAN] = json.dumps(plan)
         return headers
 
     def _plan(self, call: Call) -> dict[str, Any]:

@@ -8,15 +8,20 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.lab.clock import Clock
+from apigw_doctor.lab.gateway.front import PLAN, SOURCE
 from apigw_doctor.lab.network.callers import Caller
 from apigw_doctor.lab.records import Exchange, Journal
 from apigw_doctor.lab.scenarios.course import play
 from apigw_doctor.lab.scenarios.incident import Call
 from apigw_doctor.lab.setup import LabApi
 
-_PLAN = "X-Lab-Plan"
 #: A caller connects so long before its first message, and stays so long after its last answer.
 _BEFORE_MS, _AFTER_MS = 1_000.0, 1_000.0
+
+
+def source_of(call: Call, root: str) -> str:
+    """Whence a call comes: from one of many addresses, unless the scenario says."""
+    return call.source_ip or f"203.0.113.{20 + int(root[-4:], 16) % 200}"
 
 
 class Conversations:
@@ -46,14 +51,14 @@ class Conversations:
         await self._until(first.at_ms - _BEFORE_MS)
         headers = {
             "X-Amzn-Trace-Id": f"Root={self._roots[number]}",
-            "X-Forwarded-For": first.source_ip,
+            SOURCE: source_of(first, self._roots[number]),
             **first.headers,
         }
         listener = await caller.listen(f"wss://{self._api.domain_name}/{self._api.stage}", headers=headers)
         self._names[number] = listener.connection_id
         for call in calls:
             await self._until(call.at_ms)
-            await listener.say(json.dumps({**json.loads(call.body), _PLAN: plan_of(call)}))
+            await listener.say(json.dumps({**json.loads(call.body), PLAN: plan_of(call)}))
         await self._until(max(call.at_ms + play(call.course).ended_ms for call in calls) + _AFTER_MS)
         await listener.stop()
 

@@ -1,7 +1,7 @@
 """The services of an incident: started behind relays, told how to behave, and named in evidence as they should be."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -20,7 +20,7 @@ from apigw_doctor.lab.scenarios.incident import Incident, Service
 from apigw_doctor.lab.setup import LabBalancer, LabRoute, LabSetup
 
 _SCHEME = "lab://"
-T = TypeVar("T", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class _HttpOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,13 +156,15 @@ class World:
             return journal
         journal.exchanges = [self._renamed(one, Exchange) for one in journal.exchanges]
         journal.balancers = [self._renamed(one, BalancerEntry) for one in journal.balancers]
+        journal.functions = [self._renamed(one, type(one)) for one in journal.functions]
+        journal.segments = [self._renamed(one, dict[str, Any]) for one in journal.segments]
         return journal
 
     def _renamed(self, record: T, kind: type[T]) -> T:
-        data = msgspec.json.encode(record)
+        told = data = msgspec.json.encode(record)
         for address, name in self._names.items():
             data = data.replace(address.encode(), name.encode())
-        return msgspec.json.decode(data, type=kind)
+        return record if data == told else msgspec.json.decode(data, type=kind)
 
     def _with_urls(self, base: Callable[[str], str]) -> LabSetup:
         setup = self._incident.setup

@@ -17,10 +17,10 @@ from apigw_doctor.lab.gateway.texts import parse, whole
 from apigw_doctor.lab.setup import LabApi
 from apigw_doctor.model.terms import ApiType
 
-PLAN, AUTHORIZER_PLAN = "X-Lab-Plan", "X-Lab-Authorizer-Plan"
-"""Private request headers: what a scenario wants to happen. No event and no evidence has them."""
+PLAN, AUTHORIZER_PLAN, SOURCE = "X-Lab-Plan", "X-Lab-Authorizer-Plan", "X-Lab-Source-Ip"
+"""Private request headers: what a scenario wants to happen, and whence it calls. No event and no evidence has them."""
 #: Not among an arrival's headers: the private ones, and the host, which is told apart.
-_UNTOLD = frozenset({PLAN.lower(), AUTHORIZER_PLAN.lower(), "host"})
+_UNTOLD = frozenset({PLAN.lower(), AUTHORIZER_PLAN.lower(), SOURCE.lower(), "host"})
 _EDGE_LOCATION = "DUB56-P1"
 _CLIENT_ERROR = 400
 _WITHOUT_BODY = (204, 304)
@@ -69,7 +69,7 @@ class Front:
                 (name, whole(text)) for name, text in request.headers.items() if name.lower() not in _UNTOLD
             ),
             "host": self._host(whole(request.host)),
-            "source_ip": LOCAL_CALLER if _is_local(peer) else peer,
+            "source_ip": self._source(request.headers, peer),
             "protocol": f"HTTP/{request.version.major}.{request.version.minor}",
             "route": match.route,
             "path_parameters": match.path_parameters,
@@ -87,6 +87,10 @@ class Front:
         if not isinstance(message, dict) or not isinstance(plan := message.pop(PLAN, None), dict):
             return text, None
         return json.dumps(message, ensure_ascii=False), plan
+
+    def _source(self, headers: Mapping[str, str], peer: str) -> str:
+        given = headers.get(SOURCE) if self._plans else None
+        return given or (LOCAL_CALLER if _is_local(peer) else peer)
 
     def _host(self, given: str) -> str:
         """A name that the API could have; whoever calls the machine's own address means the API's own host."""

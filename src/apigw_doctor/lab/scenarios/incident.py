@@ -32,7 +32,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     plan: dict[str, object] = {}
     #: goes through the edge
     edge: bool = False
-    source_ip: str = "203.0.113.7"
+    #: None: one of many callers
+    source_ip: str | None = None
     #: which caller: retries of one have the same
     caller: int = 0
     #: the message goes over the WebSocket connection of `caller`
