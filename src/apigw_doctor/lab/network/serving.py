@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from email.utils import formatdate
 from typing import Self
 
 from aiohttp import web
@@ -38,6 +39,7 @@ class HttpServer:
         """Listen on a free port of this machine; returns it."""
         app = web.Application(client_max_size=_MAX_BODY)
         app.router.add_route("*", "/{path:.*}", self.handle)
+        app.on_response_prepare.append(self._date)
         self._runner = web.AppRunner(
             app,
             handler_cancellation=True,
@@ -52,6 +54,10 @@ class HttpServer:
         await site.start()
         self.port = int(self._runner.addresses[0][1])
         return self.port
+
+    async def _date(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Answers are dated by the lab's clock, not by the machine's."""
+        response.headers["Date"] = formatdate(self.clock.time_s(), usegmt=True)
 
     async def stop(self) -> None:
         """Close the port and all connections."""
