@@ -197,7 +197,9 @@ class _Stage:
         """The gateway's record of each call."""
         if self._sockets is not None:
             return self._sockets.exchanges(self._incident.calls)
-        known = {one.trace_id: one for one in self._journal.exchanges}
+        # The edge repeats what it gave up on: the first one is the call's own.
+        arrived = sorted(self._journal.exchanges, key=lambda one: -one.arrived_at)
+        known = {one.trace_id: one for one in arrived}
         return [known.get(root) for root in roots]
 
 

@@ -24,6 +24,7 @@ NAMES = [
     "customised-responses",
     "edge-and-low-limit",
     "edge-timeout",
+    "edge-timeout-repeated",
     "endpoint-unreachable",
     "endpoint-unreachable-http-api",
     "function-timeout-http-api",
@@ -174,6 +175,15 @@ def test_the_edge_gives_up_before_the_gateway_answers() -> None:
     answers = {one.request_id: one.status for one in played.journal.exchanges}
     assert {answers[row.request_id] for row in late} == {200}
     assert sorted(one.status for one in played.journal.edges if one.status != 200) == [504] * len(late)
+
+
+def test_what_the_edge_repeats_is_one_call() -> None:
+    played = fast("edge-timeout-repeated")
+    late = [row for row in played.truth if row.boundary == "edge-timeout"]
+    assert late
+    assert len(played.journal.exchanges) == len(played.truth) + 2 * len(late)
+    waits = [one.ended_at - one.arrived_at for one in played.journal.edges if one.status == 504]
+    assert waits == [pytest.approx(90_000.0, abs=LATE_MS)] * len(late)
 
 
 def test_a_timer_in_front_is_the_cause_where_the_gateway_would_have_answered() -> None:

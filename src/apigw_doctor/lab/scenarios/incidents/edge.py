@@ -34,6 +34,26 @@ def edge_timeout(draw: Draw) -> Incident:
 
 
 @scenario(
+    "edge-timeout-repeated",
+    "The edge tries a GET three times for 30 s each: one viewer waits 90 s, and the search runs three times.",
+    ("edge-timeout",),
+)
+def edge_timeout_repeated(draw: Draw) -> Incident:
+    """The gateway answers every attempt with 200; its log holds more requests than viewers made."""
+    search = function("search-fn", timeout_ms=122_000.0)
+    clocks = lambda_clocks(search, _RAISED_MS, edge_ms=_EDGE_MS)
+    long_ones = draw.some(0.06)
+    calls = []
+    for number, at_ms in enumerate(draw.times(draw.requests, 480_000.0, gap_ms=3_000.0)):
+        work_ms = draw.between(34_000, 50_000) if number in long_ones else draw.between(300, 9_000)
+        course = Course(clocks=clocks, run=(work(work_ms, say="search started", pages=2_500.0),))
+        path = f"/search/{number}"
+        calls.append(Call(at_ms=at_ms, method="GET", path=path, course=course, cold=number == 0, edge=True))
+    routes = (route("GET", "/search/{id}", "search-fn", timeout_ms=_RAISED_MS),)
+    return Incident(setup=setup(search, routes=routes), calls=tuple(calls), edge_timeout_ms=_EDGE_MS)
+
+
+@scenario(
     "client-gave-up", "One caller waits 5 s for reports that take up to 12 s; all others wait.", ("client-gave-up",)
 )
 def client_gave_up(draw: Draw) -> Incident:

@@ -114,6 +114,7 @@ def endpoint_unreachable(draw: Draw) -> Incident:
     "endpoint-unreachable-http-api",
     "An HTTP API answers 503 after ten seconds where connects behind its VPC link are never answered.",
     ("endpoint-unreachable", "backend-slower-than-limit"),
+    untold=("backend-slower-than-limit",),
 )
 def endpoint_unreachable_http_api(draw: Draw) -> Incident:
     """No execution log tells why; 503 is also what the integration timeout looks like here."""
