@@ -47,6 +47,8 @@ ELSEWHERE = ""
 _REST_AUTHORIZER_TTL_S = 300
 _HEADER = "gatewayresponse.header."
 _INLINE_FILE = "index.py"
+#: Modules that an execution environment has of its own.
+_HIDDEN = ("lab", "virtual")
 
 Known = TypeVar("Known")
 
@@ -154,6 +156,10 @@ class _Reader:
             self._note(function, f"function {name}: {reason}; its routes answer as if it had failed", "runtime")
         elif not _has_module(code, handler):
             self._note(function, f"function {name}: {code} has no module for the handler {handler}", "handler")
+        for module in _HIDDEN if reason is None else ():
+            if (code / f"{module}.py").exists() or (code / module).is_dir():
+                text = f"function {name}: its module {module} meets one of the lab's own; under another name it works"
+                self._note(function, text, "code_path")
         for layer in function.layers if reason is None else ():
             self._note(function, f"function {name}: layer {layer} is not loaded", "layers")
         reserved: float | None = self._value(function, "reserved_concurrency", f"reserved concurrency of {name}", None)

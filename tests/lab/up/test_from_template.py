@@ -131,6 +131,13 @@ def test_a_zip_beside_the_template_is_unpacked(tmp_path: Path) -> None:
     assert lab.unavailable == {}
 
 
+def test_a_module_that_meets_one_of_the_labs_is_told(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "lab.py").write_text("NAME = 1")
+    lab = lab_of(tmp_path, REST, Seconds="1")
+    assert any("orders-fn: its module lab meets one of the lab's own" in note for note in lab.notes)
+
+
 TARGETS = """
 openapi: 3.0.1
 info: {title: t, version: "1"}
