@@ -105,7 +105,7 @@ class ExecutionLog:
         """What every event tells of its request, whatever its words are."""
         seen(facts, EvidenceKind.EXECUTION_LOG)
         if request_id.endswith("="):
-            first(facts, "extended_request_id", request_id)
+            self._requests.is_extended(facts, request_id)
             facts["api_type"] = ApiType.WEBSOCKET
         elif facts.get("api_type") is not ApiType.WEBSOCKET:
             facts["api_type"] = ApiType.REST

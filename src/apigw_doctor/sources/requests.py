@@ -71,6 +71,12 @@ class Requests:
         self._by_extended[extended_id] = facts
         return facts
 
+    def is_extended(self, facts: Facts, request_id: str) -> None:
+        """The request's plain id is its extended id as well, as in WebSocket APIs."""
+        if facts.get("extended_request_id") is None:
+            facts["extended_request_id"] = request_id
+            self._by_extended.setdefault(request_id, facts)
+
     def of_record(self, request_id: str | None, extended_id: str | None, at: float | None) -> Facts | None:
         """The request that a one-line record (access log, client) is about; None when several could be."""
         if self.sweep is not None:

@@ -18,10 +18,6 @@ SCENES: dict[str, Callable[[], Scene]] = {"rest": journals.rest, "http": journal
 LOGS = frozenset({"execution-log", "access-log", "lambda-log"})
 REST_KINDS = LOGS | {"load-balancer-log", "edge-log"}
 EVERYTHING = REST_KINDS | {"traces", "client", "configuration"}
-TAKEN_FOR_TWO = (
-    "where `Extended Request Id` does not come first, the reader takes a WebSocket message's access record"
-    " and its execution log for two requests"
-)
 #: Read by nobody yet, and counted as unread.
 NOT_READ = ("get-gateway-responses", "get-function-concurrency", "get-metric-data")
 
@@ -59,11 +55,7 @@ def test_every_container_has_its_name() -> None:
 
 @pytest.mark.parametrize("container", get_args(Container))
 @pytest.mark.parametrize("name", SCENES)
-def test_every_container_gives_the_same_right_answers(
-    name: str, container: Container, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if name == "websocket" and container.startswith(("insights", "get-query")):
-        request.applymarker(pytest.mark.xfail(strict=False, reason=TAKEN_FOR_TWO))
+def test_every_container_gives_the_same_right_answers(name: str, container: Container, tmp_path: Path) -> None:
     scene = SCENES[name]()
     assert differences(scene, diagnosed(scene, tmp_path, container=container)) == []
 
@@ -84,10 +76,8 @@ def test_every_container_gives_the_same_right_answers(
 @pytest.mark.parametrize("container", ["export", "filter-log-events"])
 @pytest.mark.parametrize("name", SCENES)
 def test_every_level_and_form_gives_the_same_right_answers(
-    name: str, container: Container, options: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest
+    name: str, container: Container, options: dict[str, Any], tmp_path: Path
 ) -> None:
-    if name == "websocket" and options.get("log_level") == "ERROR":
-        request.applymarker(pytest.mark.xfail(strict=False, reason=TAKEN_FOR_TWO))
     scene = SCENES[name]()
     assert differences(scene, diagnosed(scene, tmp_path, container=container, **options)) == []
 
