@@ -7,6 +7,7 @@ from apigw_doctor.diagnosis.verdict import Coverage
 from apigw_doctor.evidence.tables import Evidence
 from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, INFO, LATENCY, TRACE
 from apigw_doctor.model.terms import EvidenceKind
+from apigw_doctor.model.times import iso
 
 
 def coverage_of(evidence: Evidence, place: Place) -> tuple[Coverage, ...]:
@@ -75,7 +76,25 @@ def _traces(evidence: Evidence, place: Place) -> Coverage:
 
 
 def _metrics(evidence: Evidence, place: Place) -> Coverage:
-    return _row(EvidenceKind.METRICS, "absent", "none given")
+    rows = evidence.metrics
+    if not rows:
+        return _row(EvidenceKind.METRICS, "absent", "none given")
+    detail = f"{len(rows)} series"
+    periods = sorted({row.period_ms for row in rows if row.period_ms is not None})
+    if periods:
+        longest = f" to {periods[-1] / 1000:,.0f}" if periods[-1] > periods[0] else ""
+        detail += f", a point every {periods[0] / 1000:,.0f}{longest} s"
+    begins = [row.first_at for row in rows if row.first_at is not None]
+    ends = [row.last_at for row in rows if row.last_at is not None]
+    if begins and ends:
+        detail += f", {iso(min(begins))[:16]}Z to {iso(max(ends))[:16]}Z"
+    unnamed = sum(row.metric is None for row in rows)
+    if unnamed:
+        detail += f"; the labels of {unnamed} name no metric that is known"
+    cut = sum(not row.complete for row in rows)
+    if cut:
+        detail += f"; {cut} are not complete"
+    return _row(EvidenceKind.METRICS, "partial" if cut or unnamed == len(rows) else "present", detail)
 
 
 def _configuration(evidence: Evidence, place: Place) -> Coverage:

@@ -20,6 +20,21 @@ PAGES: dict[str, FindingPage] = {
     page.name: page
     for page in (
         FindingPage(
+            name="failures-in-metrics",
+            what="CloudWatch counts failures of which no request in the evidence tells: the metrics are right about how"
+            " many, and silent about why.",
+            how="5XXError (REST), 5xx (HTTP), IntegrationError and ExecutionError (WebSocket), Errors and Throttles of"
+            " Lambda, 5XX counts of a load balancer are above zero in periods for which the evidence holds fewer"
+            " failures of that API and stage, function or load balancer (a minute earlier or later counts). Of several"
+            " sets of dimensions that count the same failures one is told. SampleCount says nothing; of statistics"
+            " other than Sum each period above zero is one failure at least; where the label names no statistic, whole"
+            " numbers are taken as sums. 5XXError at zero is no proof of health: gateway responses with a modified"
+            " status are counted as 4XXError. IntegrationError counts the backend's 4XX answers too.",
+            do="Fetch the execution or access log of those minutes with the command beside it, and diagnose both"
+            " together. The latencies beside the limits are a hint only: which request was how slow no metric tells.",
+            fixes=("execution-logging", "access-logging"),
+        ),
+        FindingPage(
             name="retry-storm",
             what="The same client sends the same request again about every timeout: one root cause, n victims.",
             how="At least three timed-out requests of one client address with one method to one path, at least two of"

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from apigw_doctor.diagnosis.judge import Judged
+from apigw_doctor.diagnosis.metric_failures import failures_in_metrics
 from apigw_doctor.diagnosis.verdict import EvidenceText, Finding
 from apigw_doctor.evidence.tables import Evidence, LoadBalancerRequest
 from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, LATENCY
@@ -53,7 +54,7 @@ class SetWork(msgspec.Struct, frozen=True, kw_only=True):
 def findings_of(evidence: Evidence, judged: list[Judged], sets: SetWork) -> tuple[Finding, ...]:
     """All findings, the ones about failures first."""
     failed = [item for item in judged if item.told.kind is Kind.FAILED]
-    found: list[Finding] = []
+    found: list[Finding] = failures_in_metrics(evidence, judged)
     found.extend(_retry_storms(sets.retries))
     found.extend(_bursts(sets.bursts))
     found.extend(_periods(sets.periods))

@@ -153,6 +153,8 @@ class Finding(_Answer, frozen=True, kw_only=True):
     count: int
     detail: str
     evidence: tuple[EvidenceText, ...] = ()
+    #: what to paste to know more; null where the detail says all
+    command: str | None = None
 
 
 class RankedFix(_Answer, frozen=True, kw_only=True):

@@ -20,6 +20,8 @@ from apigw_doctor.model.terms import Boundary, Confidence, Layer, Outcome
 
 _OK = 200
 _FAILED = 500
+#: An authorizer's own timer is not shorter.
+_AT_ONCE_MS = 900.0
 #: Codes that a proxy between the gateway and the application makes up as well.
 _OF_PROXIES = frozenset({502, 503, 504})
 
@@ -72,7 +74,7 @@ def application_error(
         what = f"the function raised {kind}"
     elif "Malformed Lambda proxy response" in said:
         what = "the function's answer is no valid proxy response"
-    elif request is not None and _authorizer_failed(request, said):
+    elif request is not None and _authorizer_failed(clocks, request, said):
         what, layer, confidence = "the authorizer's function failed", Layer.AUTHORIZER, Confidence.LIKELY
     elif request is not None and (own := _own_answer(request, invocation, load_balancer)) is not None:
         what, layer, confidence = own
@@ -98,9 +100,12 @@ def application_error(
     )
 
 
-def _authorizer_failed(request: GatewayRequest, said: str) -> bool:
-    """The gateway asked the authorizer, got an error instead of a policy, and never called the integration."""
-    return "Authorizer error" in said and not request.was_sent and request.sending_at is None
+def _authorizer_failed(clocks: Clocks, request: GatewayRequest, said: str) -> bool:
+    """The gateway asked the authorizer and had an error instead of a policy at once: no timer did that (AUT101)."""
+    if "Authorizer error" not in said or request.was_sent or request.sending_at is not None:
+        return False
+    spent_ms = clocks.authorizer_ms if clocks.authorizer_ms is not None else clocks.elapsed_ms
+    return spent_ms is not None and spent_ms < _AT_ONCE_MS
 
 
 def _own_answer(

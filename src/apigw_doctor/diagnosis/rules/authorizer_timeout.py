@@ -36,7 +36,7 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
 
     ## How it decides
     The execution log starts the authorizer and never completes it, nothing was sent to the integration, and
-    seconds passed; or the access log has an authorizer latency of seconds, a failing authorizer status and no
+    seconds passed; or an HTTP API failed at the fixed limit of its authorizers without an integration; or the access log has an authorizer latency of seconds, a failing authorizer status and no
     integration. An authorizer that fails at once ran into no timer.
 
     ## What would mislead it
@@ -58,7 +58,8 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
         return None
     started = request.authorizer_started_at is not None and request.authorizer_completed_at is None
     failed_status = (request.authorizer_status or 0) >= _FAILED
-    if not (started or failed_status or _AUTHORIZER_WORDS.search(spoken) or _nothing_else(clocks)):
+    fixed = _at_the_fixed_limit(clocks, request)
+    if not (started or failed_status or fixed or _AUTHORIZER_WORDS.search(spoken) or _nothing_else(clocks)):
         return None
     spent = clocks.authorizer_ms if clocks.authorizer_ms is not None else clocks.elapsed_ms
     if spent is None:
@@ -74,7 +75,9 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
         ),
         boundary=Boundary.AUTHORIZER_TIMEOUT,
         timer_ms=timer,
-        confidence=Confidence.PROVEN if sure and _AUTHORIZER_WORDS.search(spoken) else _otherwise(started=started),
+        confidence=Confidence.PROVEN
+        if sure and _AUTHORIZER_WORDS.search(spoken)
+        else _otherwise(started=started or fixed),
         spent_ms=spent,
         why_not=(("configuration-error", "seconds passed before it failed"),),
     )
@@ -87,6 +90,16 @@ def _otherwise(*, started: bool) -> Confidence:
 def _authorized(request: GatewayRequest) -> bool:
     """The authorizer answered, so it was not the one that failed."""
     return request.authorizer_completed_at is not None or 0 < (request.authorizer_status or 0) < _FAILED
+
+
+def _at_the_fixed_limit(clocks: Clocks, request: GatewayRequest) -> bool:
+    """An HTTP API answered 500 just when its authorizers' fixed limit ran out, and called no integration before.
+
+    Where it cannot reach an integration it answers 503, and that may take as long.
+    """
+    if request.api_type is not ApiType.HTTP or clocks.elapsed_ms is None or request.status != _FAILED:
+        return False
+    return 0.0 <= clocks.elapsed_ms - value("http-authorizer-timeout") <= _ABOUT_MS
 
 
 def _nothing_else(clocks: Clocks) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from apigw_doctor.attribution.timeline import Clocks, Pairing, Silence, Surroundings
 from apigw_doctor.diagnosis.rule import Answer, Cause, rule
-from apigw_doctor.diagnosis.signs import without_invocation
+from apigw_doctor.diagnosis.signs import gave_up_waiting, without_invocation
 from apigw_doctor.diagnosis.stalls import all_text, call_of, concerns_stall, is_private, stalled_until_the_end
 from apigw_doctor.evidence.tables import GatewayRequest, LambdaInvocation
 from apigw_doctor.model.terms import Confidence, Layer
@@ -47,8 +47,8 @@ def blocked_target(
     connecting to it hangs, every time, and nothing else does.
 
     ## How it decides
-    The silence follows the start of a connection; no such line in the whole log was ever followed by
-    anything; calls to other targets did return. Where there were no other calls, or the log only says in words
+    The silence follows the start of a connection, or one attempt to connect after the other ran into the client's
+    own timer; no such line in the whole log was ever followed by anything; calls to other targets did return. Where there were no other calls, or the log only says in words
     that the connection timed out, it is `possible`.
 
     ## What would mislead it
@@ -62,18 +62,22 @@ def blocked_target(
         return None
     if invocation is None:
         return without_invocation(request, pairing)
-    if silence is None or not stalled_until_the_end(silence, clocks) or surroundings.same_target_returned:
+    if silence is None or surroundings.same_target_returned:
+        return None
+    tries = _failed_connects(silence)
+    if not stalled_until_the_end(silence, clocks) and not tries:
         return None
     if _QUEUE.search(silence.last_line):
         return None
     call = call_of(silence) or " ".join(silence.last_line.split())[:80]
     said = _CONNECT.search(all_text(None, invocation))
-    never = surroundings.same_target_stalled >= _LEAST and surroundings.other_targets_returned > 0
+    again = surroundings.same_target_stalled >= _LEAST or (tries > 0 and surroundings.same_function_slow >= _LEAST)
+    never = again and surroundings.other_targets_returned > 0
     # Every call to the one target inside the network hung: blocked, or down.
     only = not never and surroundings.same_target_stalled >= _LEAST and is_private(silence.last_line)
     if not (never or said or only) or _CONNECTING.search(silence.last_line) is None:
         return None
-    tried = surroundings.same_target_stalled + 1
+    tried = surroundings.same_target_stalled + max(tries, 1)
     return Cause(
         summary=(
             f"blocked target: '{call}' never got through in {tried} of {tried} tries"
@@ -84,3 +88,10 @@ def blocked_target(
         spent_ms=silence.duration_ms,
         why_not=(("stalled-call", "no call to this target ever returned"),),
     )
+
+
+def _failed_connects(silence: Silence) -> int:
+    """How many attempts to connect ran into the client's own timer, one after the other; 0 for other waits."""
+    connecting = _CONNECTING.search(silence.last_line) is not None
+    failed = silence.next_line is not None and gave_up_waiting(silence.next_line)
+    return len(silence.equal_gaps_ms) if connecting and failed and len(silence.equal_gaps_ms) > 1 else 0

@@ -74,7 +74,8 @@ def throttled_after_stall(draw: Draw) -> Incident:
             call = dependency("identity", words, NEVER, cause="stalled-call", normal_ms=60.0)
         else:
             call = dependency("identity", words, draw.between(25, 400), done="Got 200 response from introspect")
-        traffic.add(at_ms, call, path=f"/profiles/{number}")
+        # The function logs the gateway's request id, or nobody could tell which of the stalled runs was whose.
+        traffic.add(at_ms, call, path=f"/profiles/{number}", plan={"log_request_id": True})
     service = Service(name="identity", host="identity.example.com")
     routes = (route("GET", "/profiles/{id}", "profiles-fn"),)
     return Incident(setup=setup(one, routes=routes), calls=merged(traffic), services=(service,))
