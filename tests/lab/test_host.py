@@ -47,7 +47,7 @@ def on_host(folder: Path, work: Work, *, scale: float = 1000.0, **options: Any) 
     journal = Journal()
 
     async def main(clock: Clock) -> Any:
-        host = FunctionHost(setup, clock, journal, seed=1)
+        host = FunctionHost(setup, clock, journal, seed=1, plans=True)
         await host.start()
         try:
             result = await work(host, clock)
@@ -176,3 +176,22 @@ def test_at_scale_one_nothing_is_replaced_in_the_function(tmp_path: Path) -> Non
     answer, journal = on_host(tmp_path, lambda host, _: invoke(host, work_s=0.05), scale=1.0)
     assert answer.function_error is None
     assert 50.0 <= ends(journal)[0].duration_ms < 3_000.0
+
+
+def test_a_users_own_modules_are_not_hidden_by_the_labs(tmp_path: Path) -> None:
+    (tmp_path / "lab.py").write_text("NAME = 'mine'\n", encoding="utf-8")
+    (tmp_path / "virtual.py").write_text("NAME = 'mine too'\n", encoding="utf-8")
+    handler = "import lab, virtual\n\ndef handler(event, context):\n    return [lab.NAME, virtual.NAME]\n"
+    (tmp_path / "own.py").write_text(handler, encoding="utf-8")
+    function = LabFunction(name="own-fn", handler="own.handler", code=tmp_path)
+    setup = LabSetup(api=LabApi(api_id="a1", name="shop", api_type=ApiType.REST), functions=(function,))
+
+    async def main(clock: Clock) -> Answer:
+        host = FunctionHost(setup, clock, Journal())
+        await host.start()
+        try:
+            return await host.invoke("own-fn", b"{}")
+        finally:
+            await host.stop()
+
+    assert json.loads(run(main).payload) == ["mine", "mine too"]

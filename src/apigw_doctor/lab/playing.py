@@ -82,7 +82,7 @@ class _Stage:
         # Functions start last of all, for they are told the addresses of the services.
         await self._world.start()
         setup = self._world.setup
-        host = FunctionHost(setup, self._clock, self._journal, seed=self._seed, preload=self._preload())
+        host = FunctionHost(setup, self._clock, self._journal, seed=self._seed, plans=True, preload=self._preload())
         self._world.on_wake = host.wake
         gateway = Gateway(setup, host, self._clock, self._journal, seed=self._seed, plans=True)
         try:

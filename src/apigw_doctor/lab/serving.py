@@ -146,7 +146,8 @@ class _Lab:
         )
         setup = msgspec.structs.replace(setup, functions=able)
         preload = () if self._stage is None else self._stage.preload
-        return FunctionHost(setup, self._clock, self._journal, seed=self._job.seed, preload=preload)
+        plans = self._stage is not None
+        return FunctionHost(setup, self._clock, self._journal, seed=self._job.seed, plans=plans, preload=preload)
 
     async def _provision(self, host: FunctionHost) -> None:
         for one in self._job.setup.functions:

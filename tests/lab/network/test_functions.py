@@ -25,7 +25,7 @@ Call = Callable[..., Awaitable[dict[str, Any]]]
 
 
 async def with_function(clock: Clock, target: tuple[str, int], scene: Callable[[Relay, Call], Awaitable[None]]) -> None:
-    host = FunctionHost(SETUP, clock, Journal())
+    host = FunctionHost(SETUP, clock, Journal(), plans=True)
     async with Relay(clock, target, host.wake) as relay:
 
         async def call(do: str, **arguments: Any) -> dict[str, Any]:

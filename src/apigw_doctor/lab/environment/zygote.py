@@ -22,6 +22,9 @@ import traceback
 import uuid  # noqa: F401
 
 _PR_SET_PDEATHSIG = 1
+#: The module beside this script, whose folder comes first on its path; a user's own may have the same name.
+virtual = importlib.import_module("virtual")
+del sys.modules["virtual"]
 
 
 def main() -> None:
@@ -118,8 +121,9 @@ def run(spec: dict[str, object]) -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(frames.detach())
     os.chdir(str(spec["folder"]))
     sys.path[:] = [str(spec["folder"]), *[str(item) for item in spec["path"]], *sys.path[1:]]  # type: ignore[attr-defined]
-    clock = importlib.import_module("virtual").Clock(control, scaled=bool(spec["scaled"]))
-    sys.modules["lab"] = clock.module()
+    clock = virtual.Clock(control, scaled=bool(spec["scaled"]))
+    if spec["plans"]:  # a user's own module of this name is left alone
+        sys.modules["lab"] = clock.module()
     clock.sync()
     bootstrap = importlib.import_module("awslambdaric.bootstrap")
     runtime = importlib.import_module("awslambdaric.lambda_runtime_client").LambdaRuntimeClient
@@ -146,5 +150,4 @@ def join(path: str, name: str, role: str) -> socket.socket:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120 - pathlib is slow to load
     main()

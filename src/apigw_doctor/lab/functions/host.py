@@ -18,14 +18,25 @@ ACCOUNT_CONCURRENCY = 1000
 
 
 class FunctionHost:
-    """Runs the functions of a setup; an `Invoker`."""
+    """Runs the functions of a setup; an `Invoker`.
+
+    With `plans` the functions are a scenario's: they find their plan by `import lab`, and the lab's clients on their
+    path. `preload` names modules that every environment will need.
+    """
 
     def __init__(
-        self, setup: LabSetup, clock: Clock, journal: Journal, *, seed: int = 0, preload: tuple[str, ...] = ()
+        self,
+        setup: LabSetup,
+        clock: Clock,
+        journal: Journal,
+        *,
+        seed: int = 0,
+        plans: bool = False,
+        preload: tuple[str, ...] = (),
     ) -> None:
         self._setup, self._clock, self._journal = setup, clock, journal
         self._random = random.Random(f"functions-{seed}")  # noqa: S311 - names, not secrets
-        self._processes = Processes(scaled=clock.scale != 1.0, preload=preload)
+        self._processes = Processes(scaled=clock.scale != 1.0, plans=plans, preload=preload)
         self._runtime_api = RuntimeApi()
         self._idle: dict[str, list[Execution]] = {}
         self._in_use: dict[str, int] = {}

@@ -39,8 +39,8 @@ class Process(Protocol):
 class Processes:
     """One fork server and all its children."""
 
-    def __init__(self, *, scaled: bool, preload: tuple[str, ...] = ()) -> None:
-        self._scaled, self._preload = scaled, preload
+    def __init__(self, *, scaled: bool, plans: bool = False, preload: tuple[str, ...] = ()) -> None:
+        self._scaled, self._plans, self._preload = scaled, plans, preload
         self._folder = tempfile.TemporaryDirectory(prefix="apigw-lab-")
         self._users: dict[str, Process] = {}
         self._by_pid: dict[int, Process] = {}
@@ -99,9 +99,10 @@ class Processes:
             "control": str(Path(self._folder.name) / "control"),
             "handler": handler,
             "folder": str(folder),
-            "path": [str(_ENVIRONMENT), str(_CLIENTS)],
+            "path": [str(_CLIENTS)] if self._plans else [],
             "environment": variables,
             "scaled": self._scaled,
+            "plans": self._plans,
         }
         self._lab.setblocking(True)
         self._lab.sendall(json.dumps(spec).encode() + b"\n")
