@@ -337,7 +337,11 @@ def lambda_events(draw: Random, invocations: int) -> list[Event]:
     return found
 
 
-NAMES = ("aws/lambda/orders-fn/2026-03-01-[$LATEST]0123456789abcdef0123456789abcdef/000000.json", "events.json")
+NAMES = (
+    "aws/lambda/orders-fn/2026-03-01-[$LATEST]0123456789abcdef0123456789abcdef/000000.json",
+    "events.json",
+    "aws/lambda/mails-fn.jsonl",
+)
 
 
 @BOTH_WAYS
@@ -352,6 +356,18 @@ def test_lambda_events_give_the_rows_of_the_tolerant_reader(seed: int) -> None:
 
 
 @BOTH_WAYS
+def test_the_function_of_an_events_group_goes_before_that_of_the_files_name(tmp_path: Path) -> None:
+    """A suffix of the name is no part of a function's, either."""
+    events = lambda_events(Random(1), 12)
+    grouped = [{"timestamp": e["at"], "message": e["message"], "logGroup": e["group"]} for e in events]
+    bare = [{"timestamp": e["at"], "message": e["message"]} for e in events]
+    for lines, function in ((grouped, "orders-fn"), (bare, "mails-fn")):
+        surveyed(tmp_path / NAMES[2], "\n".join(map(json.dumps, lines)).encode())
+        for reading in (tolerant(tmp_path), fast(tmp_path, Pieces(1, WHOLE, 3000))):
+            named = {row.function for row in reading.invocations} | {told.name for told in reading.crowd.functions}
+            assert named == {function}
+
+
 @pytest.mark.parametrize("container", CONTAINERS, ids=lambda container: container.__name__)
 def test_containers_of_lambda_events_take_the_fast_road(container: Callable[..., bytes], tmp_path: Path) -> None:
     """Where function and stream are known."""

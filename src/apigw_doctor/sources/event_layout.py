@@ -16,7 +16,7 @@ import msgspec
 from apigw_doctor.model.ids import function_from_group
 from apigw_doctor.sources.access_layout import AccessLayout, access_layout_of
 from apigw_doctor.sources.event_blocks import EventBlock, Shape, recognise, split
-from apigw_doctor.sources.lambda_layout import STREAM_IN_PATH
+from apigw_doctor.sources.lambda_layout import STREAM_IN_PATH, function_from_path
 from apigw_doctor.sources.layout import KEY
 
 _MOST_EVENTS = 400
@@ -28,7 +28,7 @@ _LAMBDA_LINE = re.compile(r"(?:START|END|REPORT) RequestId: |INIT_START ")
 def _is_known(group: str | None, stream: str | None, name: str) -> bool:
     """Of which function and stream of Lambda an event is."""
     path = name.replace("\\", "/")
-    function = function_from_group(path) or (function_from_group(group) if group else None)
+    function = (function_from_group(group) if group else None) or function_from_path(path)
     return function is not None and (stream is not None or STREAM_IN_PATH.search(path) is not None)
 
 

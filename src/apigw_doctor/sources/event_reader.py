@@ -113,7 +113,7 @@ class EventReader(FileReader):
 
     def stream_of(self, group: str | None, stream: str | None) -> LambdaLayout | None:
         """The stream of an event that its container says so much of; None when it or its function is not known."""
-        function = self._function or (function_from_group(group) if group else None)
+        function = (function_from_group(group) if group else None) or self._function
         name = stream or self._stream
         return LambdaLayout(WIDTH, function, name) if function and name else None
 

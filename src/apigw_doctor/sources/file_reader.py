@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 from apigw_doctor.evidence.tables import Evidence, Gap, InputFile, Unread
 from apigw_doctor.evidence.traffic import Traffic
-from apigw_doctor.model.ids import UUID_PATTERN, api_from_group, function_from_group
+from apigw_doctor.model.ids import UUID_PATTERN, api_from_group
 from apigw_doctor.sources import configuration, documents, json_blocks, tables_text
 from apigw_doctor.sources.blocks import Watch
 from apigw_doctor.sources.client import Transcript
 from apigw_doctor.sources.cloudfront import CloudFrontLog
 from apigw_doctor.sources.execution_log import Passing
+from apigw_doctor.sources.lambda_layout import function_from_path
 from apigw_doctor.sources.payload import Message, Payloads, Read
 from apigw_doctor.sources.prefix import CHROME, STRONG, Prefix, peel, unpasted, zone_offset_ms
 from apigw_doctor.sources.reading import Cut, Input, Line, TooLong, head_text, is_binary, read_lines
@@ -50,7 +51,7 @@ class FileReader:
         self._source = source
         self._payloads = payloads
         path = source.name.replace("\\", "/")
-        self._function = function_from_group(path)
+        self._function = function_from_path(path)
         stream = _STREAM_IN_PATH.search(path)
         self._stream = stream[0] if stream else None
         self._group = path if "api-gateway-execution-logs" in path.lower() else None

@@ -18,6 +18,8 @@ from apigw_doctor.sources.reading import BOM
 STREAM_IN_PATH = re.compile(r"(?:\d{4}[-/_]\d{2}[-/_]\d{2}[-/_])?(?:[\w.-]+)?\[[\w$.-]+\][0-9a-f]{3,32}")
 _EVENT = re.compile(rf"({ISO_PATTERN})[ \t](?:INIT_START |START RequestId: |END RequestId: |REPORT RequestId: )")
 _MINUTE = len("2026-03-01T10:00:")
+#: What a file's name ends with is no part of a function's name, which has no dot.
+_SUFFIXES = re.compile(r"(?:\.(?:jsonl|ndjson|json|log|csv|tsv|txt|gz|zst))+$", re.IGNORECASE)
 
 
 class LambdaLayout(msgspec.Struct, frozen=True):
@@ -26,6 +28,15 @@ class LambdaLayout(msgspec.Struct, frozen=True):
     column: int
     function: str | None
     stream: str
+
+
+def function_from_path(path: str) -> str | None:
+    """Function name from a path that has its log group's name in it.
+
+    >>> function_from_path("logs/aws/lambda/orders.log.gz")
+    'orders'
+    """
+    return function_from_group(_SUFFIXES.sub("", path.replace("\\", "/")))
 
 
 def lambda_layout_of(head: bytes, name: str) -> LambdaLayout | None:
@@ -37,4 +48,4 @@ def lambda_layout_of(head: bytes, name: str) -> LambdaLayout | None:
     match = _EVENT.match(head.removeprefix(BOM)[:200].decode("latin-1"))
     if match is None or is_naive(match[1]) or parse_time(match[1]) is None or match[1][_MINUTE + 2] not in ".,":
         return None
-    return LambdaLayout(len(match[1]) + 1, function_from_group(path), stream[0])
+    return LambdaLayout(len(match[1]) + 1, function_from_path(path), stream[0])

@@ -35,12 +35,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     at: float | None = None
     group: str | None = None
     stream: str | None = None
-    #: the function whose log this is, where the path or the group says so
+    #: the function whose log this is, where the path says so; the group goes before it
     function: str | None = None
 
     def where(self) -> Where:
         """The same, as the Lambda log wants it."""
-        function = self.function or (function_from_group(self.group) if self.group else None)
+        function = (function_from_group(self.group) if self.group else None) or self.function
         return Where(
             at=self.at, origin=self.origin, function=function, stream=self.stream, file=self.file, group=self.group
         )
