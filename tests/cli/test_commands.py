@@ -41,6 +41,48 @@ def test_no_failed_request_gives_0() -> None:
     assert done.stdout.startswith("no failed request among 1 request")
 
 
+def metrics(*values: float, metric: str = "5XXError") -> str:
+    times = [f"2026-03-01T10:0{minute}:00+00:00" for minute in range(len(values))]
+    result = {
+        "Id": "m0",
+        "Label": f"AWS/ApiGateway {metric} ApiName=shop Stage=prod Sum",
+        "Timestamps": times,
+        "Values": values,
+        "StatusCode": "Complete",
+    }
+    return json.dumps({"MetricDataResults": [result], "Messages": []})
+
+
+def test_failures_that_only_metrics_count_give_1_and_the_headline_speaks_of_them(tmp_path: Path) -> None:
+    """From files and from a case file."""
+    file, case = tmp_path / "metrics.json", tmp_path / "incident.duckdb"
+    file.write_text(metrics(2, 0, 3), encoding="utf-8")
+    for done in (call("diagnose", str(file), "--case", str(case)), call("diagnose", "--case", str(case))):
+        assert done.returncode == 1
+        assert done.stdout.startswith("metrics count 5 failed requests (5XXError) of API shop, stage prod")
+        assert "5 by metrics alone" in done.stdout
+        assert "aws logs filter-log-events" in done.stdout
+
+
+def test_metrics_without_failures_give_0_and_no_proof_of_health(tmp_path: Path) -> None:
+    """A modified gateway response counts as 4XXError."""
+    file = tmp_path / "metrics.json"
+    file.write_text(metrics(0, 0), encoding="utf-8")
+    done = call("diagnose", str(file))
+    assert done.returncode == 0
+    assert "no proof of health" in done.stdout
+    assert "4XXError" in done.stdout
+
+
+def test_failures_outside_the_period_that_was_asked_for_do_not_count(tmp_path: Path) -> None:
+    """Metrics are bounded as requests are."""
+    file = tmp_path / "metrics.json"
+    file.write_text(metrics(2, 0, 3), encoding="utf-8")
+    asked = json.loads(call("diagnose", str(file), "--from", "2026-03-01T10:01:00Z", "--format", "json").stdout)
+    assert [finding["count"] for finding in asked["findings"]] == [3]
+    assert call("diagnose", str(file), "--to", "2026-03-01T09:00:00Z").returncode == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

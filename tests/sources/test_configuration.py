@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from apigw_doctor.evidence.tables import (
     ApiSettings,
     AuthorizerSettings,
+    ConcurrencySettings,
     FunctionSettings,
     Gap,
+    GatewayResponseSettings,
     IntegrationSettings,
     LoadBalancerSettings,
     Row,
@@ -340,6 +342,27 @@ def test_a_small_text_that_stands_for_a_huge_one_is_cited_in_bounds() -> None:
     assert len(row.cites[0].text) == 1000
 
 
+def test_gateway_responses_say_which_were_changed() -> None:
+    own = {
+        "responseType": "INTEGRATION_TIMEOUT",
+        "statusCode": "418",
+        "responseTemplates": {},
+        "defaultResponse": False,
+    }
+    rest = {"responseType": "DEFAULT_5XX", "responseParameters": {}, "defaultResponse": True}
+    rows = read(GatewayResponseSettings, {"items": [own, rest]})
+    assert [(row.response_type, row.status, row.is_default) for row in rows] == [
+        ("INTEGRATION_TIMEOUT", 418, False),
+        ("DEFAULT_5XX", None, True),
+    ]
+    assert read(GatewayResponseSettings, own) == rows[:1]
+
+
+def test_reserved_concurrency_is_read_though_it_names_no_function() -> None:
+    (row,) = read(ConcurrencySettings, {"ReservedConcurrentExecutions": 5})
+    assert row.reserved == 5
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -355,6 +378,8 @@ def test_a_small_text_that_stands_for_a_huge_one_is_cited_in_bounds() -> None:
         {"resource": "/a", "path": "/a", "httpMethod": "GET", "requestContext": {"stage": "prod"}},
         {"Attributes": {"Key": "x"}},
         {"RouteTables": []},
+        {"responseType": "INTEGRATION_TIMEOUT", "status": 504},
+        {"ReservedConcurrentExecutions": "many"},
     ],
 )
 def test_other_json_is_not_claimed(value: object) -> None:
@@ -367,6 +392,7 @@ NAMES = (
     " methodIntegration FunctionName FunctionArn Timeout VpcConfig Configuration Functions ProvisionedConcurrencyConfigs"
     " RequestedProvisionedConcurrentExecutions AuthorizerId AuthorizerType authorizerUri name apiKeySource"
     " endpointConfiguration types ApiId ProtocolType Attributes Key Value openapi paths get servers url host Resources"
+    " responseType responseTemplates statusCode ReservedConcurrentExecutions"
     " Properties Body x-amazon-apigateway-integration $ref loggingLevel payloadFormatVersion LoadBalancerAttributes"
 )
 KEYS = st.sampled_from(NAMES.split())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from apigw_doctor.evidence.tables import Row
-from apigw_doctor.sources import client, configuration, load_balancer, xray
+from apigw_doctor.sources import client, configuration, load_balancer, metrics, xray
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -45,6 +45,8 @@ SAMPLES: dict[str, Callable[[str, str], Iterable[Row | None]]] = {
     "config_get_integration_v1_no_timeout.json": of_document(configuration.parse_document),
     "config_get_integrations_v2.json": of_document(configuration.parse_document),
     "config_get_stages_v1.json": of_document(configuration.parse_document),
+    "metrics_get_metric_data.json": of_document(metrics.parse_document),
+    "metrics_get_metric_statistics.json": of_document(metrics.parse_document),
 }
 
 

@@ -374,6 +374,50 @@ class LoadBalancerSettings(Row, frozen=True, kw_only=True):
     cites: tuple[Cite, ...] = ()
 
 
+class GatewayResponseSettings(Row, frozen=True, kw_only=True):
+    """What a REST API's gateway answers for one response type."""
+
+    response_type: str
+    #: None: the type's own default holds
+    status: int | None = None
+    #: False: somebody changed it
+    is_default: bool | None = None
+    cites: tuple[Cite, ...] = ()
+
+
+class ConcurrencySettings(Row, frozen=True, kw_only=True):
+    """What is reserved for a function; get-function-concurrency does not say for which one."""
+
+    reserved: int
+    cites: tuple[Cite, ...] = ()
+
+
+class MetricSeries(Row, frozen=True, kw_only=True):
+    """One statistic of one CloudWatch metric over time."""
+
+    #: as it was given: free text
+    label: str
+    #: None here and below: the label does not say
+    namespace: str | None = None
+    metric: str | None = None
+    #: "Name=Value" each
+    dimensions: tuple[str, ...] = ()
+    statistic: str | None = None
+    unit: str | None = None
+    #: the smallest distance between two points
+    period_ms: float | None = None
+    first_at: float | None = None
+    last_at: float | None = None
+    #: how many points there were, those of value 0 too
+    points: int = 0
+    #: beginnings of the periods whose value is not 0, in order
+    times: tuple[float, ...] = ()
+    values: tuple[float, ...] = ()
+    #: False: CloudWatch answered with only a part
+    complete: bool = True
+    cites: tuple[Cite, ...] = ()
+
+
 class Unread(Row, frozen=True, kw_only=True):
     """Input that was seen and not understood; counted, never dropped silently."""
 
@@ -416,6 +460,9 @@ class Evidence(msgspec.Struct, kw_only=True):
     functions: list[FunctionSettings] = []
     authorizers: list[AuthorizerSettings] = []
     load_balancer_settings: list[LoadBalancerSettings] = []
+    gateway_responses: list[GatewayResponseSettings] = []
+    concurrency: list[ConcurrencySettings] = []
+    metrics: list[MetricSeries] = []
     unread: list[Unread] = []
     gaps: list[Gap] = []
     files: list[InputFile] = []
@@ -445,6 +492,9 @@ _TABLES: dict[type[Row], str] = {
     FunctionSettings: "functions",
     AuthorizerSettings: "authorizers",
     LoadBalancerSettings: "load_balancer_settings",
+    GatewayResponseSettings: "gateway_responses",
+    ConcurrencySettings: "concurrency",
+    MetricSeries: "metrics",
     Unread: "unread",
     Gap: "gaps",
     InputFile: "files",

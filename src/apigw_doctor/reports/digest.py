@@ -95,6 +95,11 @@ def seen(diagnosis: Diagnosis) -> str:
     return f"{plural(summary.requests, 'request')}, {plural(summary.invocations, 'invocation')}"
 
 
+def counted_failures(diagnosis: Diagnosis) -> int:
+    """Failures that only metrics count; where several places count them, the most that one does."""
+    return max((found.count for found in diagnosis.findings if found.name == "failures-in-metrics"), default=0)
+
+
 def window(diagnosis: Diagnosis) -> str:
     """The time that the evidence spans; empty where it names none."""
     first, last = diagnosis.summary.window.from_, diagnosis.summary.window.to

@@ -125,6 +125,10 @@ def _findings(diagnosis: Diagnosis) -> Iterator[str]:
             f" {markdown_text(finding.detail)}"
             for finding in diagnosis.findings
         )
+        for finding in diagnosis.findings:
+            if finding.command:
+                yield f"To know more about {markdown_text(finding.code)}:"
+                yield _command(finding.command)
 
 
 def _requests(groups: Sequence[digest.CauseGroup]) -> Iterator[str]:

@@ -26,7 +26,8 @@ def render(diagnosis: Diagnosis, *, paths: tuple[str, ...] = (), width: int = 10
     """
     screen = Screen(width=width, color=color)
     failed = digest.of_kind(diagnosis, Kind.FAILED)
-    screen.paragraph(Text(one_line(diagnosis.summary.headline), style="bold red" if failed else "bold green"))
+    bad = failed or digest.counted_failures(diagnosis)
+    screen.paragraph(Text(one_line(diagnosis.summary.headline), style="bold red" if bad else "bold green"))
     _at_a_glance(screen, diagnosis, failed)
     _coverage(screen, diagnosis)
     groups = digest.cause_groups(failed)
@@ -48,7 +49,10 @@ def _at_a_glance(screen: Screen, diagnosis: Diagnosis, failed: tuple[Verdict, ..
     seen = (("Seen", digest.seen(diagnosis)), ("Between", digest.window(diagnosis)))
     screen.line()
     if not failed:
+        counted = digest.counted_failures(diagnosis)
         nothing = "no request failed in this evidence" if summary.requests else "no failed request in this evidence"
+        if counted:
+            nothing = f"{counted:,} by metrics alone; {nothing}"
         screen.facts((("Failed", nothing), ("Near the limit", near), *seen))
         return
     screen.facts(
@@ -163,6 +167,8 @@ def _findings(screen: Screen, diagnosis: Diagnosis) -> None:
         screen.labelled(finding.title, f"({finding.code}, {finding.count:,})", indent=2)
         screen.paragraph(finding.detail, indent=4)
         text_tables.proof(screen, finding.evidence, indent=4, most=2)
+        if finding.command:
+            screen.remedy(finding.command, indent=4)
 
 
 def _wanted(screen: Screen, diagnosis: Diagnosis) -> None:

@@ -15,13 +15,20 @@ True
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apigw_doctor.evidence.tables import ApiSettings, AuthorizerSettings, LoadBalancerSettings, Row
+from apigw_doctor.evidence.tables import (
+    ApiSettings,
+    AuthorizerSettings,
+    ConcurrencySettings,
+    GatewayResponseSettings,
+    LoadBalancerSettings,
+    Row,
+)
 from apigw_doctor.model.ids import function_from_uri
 from apigw_doctor.model.terms import ApiType
 from apigw_doctor.sources import config_functions, config_integrations, config_openapi, config_stages
 from apigw_doctor.sources.config_integrations import join_routes
 from apigw_doctor.sources.config_openapi import parse_yaml
-from apigw_doctor.sources.json_values import array, cite, get, mapping, number, text, whole
+from apigw_doctor.sources.json_values import array, cite, flag, get, mapping, number, text, whole
 
 __all__ = ["join_routes", "parse_document", "parse_yaml"]
 
@@ -31,6 +38,8 @@ _V1_AUTHORIZER_SIGNS = frozenset(
     {"authorizerUri", "authorizerResultTtlInSeconds", "providerARNs", "identitySource", "authType", "jwtConfiguration"}
 )
 _V1_API_SIGNS = frozenset({"endpointConfiguration", "apiKeySource", "rootResourceId"})
+_RESPONSE_SIGNS = frozenset({"responseTemplates", "responseParameters", "defaultResponse"})
+_RESERVED = "ReservedConcurrentExecutions"
 _PROTOCOLS = {"HTTP": ApiType.HTTP, "WEBSOCKET": ApiType.WEBSOCKET}
 
 
@@ -118,6 +127,29 @@ def _idle(value: object, node: object, origin: str) -> list[LoadBalancerSettings
     return [LoadBalancerSettings(idle_timeout_ms=seconds * 1000.0, cites=cite(origin, node))]
 
 
+def _gateway_responses(value: dict[str, Any], origin: str) -> list[GatewayResponseSettings] | None:
+    nodes = [mapping(node) for key in ("items", "item") for node in array(value.get(key))] or [value]
+    rows = [
+        GatewayResponseSettings(
+            response_type=kind,
+            status=whole(node.get("statusCode")),
+            is_default=flag(node.get("defaultResponse")),
+            cites=cite(origin, node),
+        )
+        for node in nodes
+        if (kind := text(node.get("responseType"))) is not None and node.keys() & _RESPONSE_SIGNS
+    ]
+    return rows or None
+
+
+def _concurrency(value: dict[str, Any], origin: str) -> list[ConcurrencySettings] | None:
+    """What get-function-concurrency prints: a number and nothing else."""
+    reserved = whole(value.get(_RESERVED))
+    if reserved is None or not value.keys() <= {_RESERVED, "ResponseMetadata"}:
+        return None
+    return [ConcurrencySettings(reserved=reserved, cites=cite(origin, value))]
+
+
 _PARSERS: tuple[Callable[[dict[str, Any], str], Sequence[Row] | None], ...] = (
     config_openapi.parse,
     config_stages.parse,
@@ -126,4 +158,6 @@ _PARSERS: tuple[Callable[[dict[str, Any], str], Sequence[Row] | None], ...] = (
     _apis,
     config_integrations.parse,
     _load_balancers,
+    _gateway_responses,
+    _concurrency,
 )

@@ -12,7 +12,7 @@ import msgspec
 
 from apigw_doctor.evidence.tables import Evidence, LambdaInvocation, StageSettings
 from apigw_doctor.model.ids import function_from_group
-from apigw_doctor.sources import client, cloudfront, configuration, load_balancer, xray
+from apigw_doctor.sources import client, cloudfront, configuration, load_balancer, metrics, xray
 from apigw_doctor.sources.access_log import AccessLog
 from apigw_doctor.sources.execution_log import ExecutionLog, TestTranscript
 from apigw_doctor.sources.lambda_log import LambdaLog
@@ -24,6 +24,12 @@ _OWN_IDS = frozenset(
     {"AWSRequestId", "AWSrequestId", "awsRequestId", "aws_request_id", "function_request_id", "lambda_request_id"}
 )
 _LOGGER_KEYS = frozenset({"level", "logger", "levelname", "severity", "loglevel", "log.level", "logLevel"})
+
+_DOCUMENTS = (
+    ("traces", xray.parse_document),
+    ("metrics", metrics.parse_document),
+    ("configuration", configuration.parse_document),
+)
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,11 +119,11 @@ class Payloads:
 
     def value(self, value: object, message: Message) -> Read | None:
         """Read a JSON value that is no container."""
-        if isinstance(value, dict):
+        if isinstance(value, dict) and not metrics.is_answer(value):
             found = self._object(value, message)
             if found is not None:
                 return found
-        for kind, parse in (("traces", xray.parse_document), ("configuration", configuration.parse_document)):
+        for kind, parse in _DOCUMENTS:
             rows = parse(value, message.origin)
             if rows is not None:
                 for row in rows:

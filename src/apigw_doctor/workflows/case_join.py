@@ -31,6 +31,9 @@ _EACH_ONCE = (
     "functions",
     "authorizers",
     "load_balancer_settings",
+    "gateway_responses",
+    "concurrency",
+    "metrics",
 )
 
 

@@ -20,6 +20,8 @@ from apigw_doctor.diagnosis.findings import (
 )
 from apigw_doctor.diagnosis.fixes import ranked_fixes
 from apigw_doctor.diagnosis.judge import UNDETERMINED, Judged
+from apigw_doctor.diagnosis.metric_failures import NAME as FAILURES_IN_METRICS
+from apigw_doctor.diagnosis.metric_failures import counts_server_errors, no_proof
 from apigw_doctor.diagnosis.remedies import Place
 from apigw_doctor.diagnosis.verdict import (
     SCHEMA,
@@ -32,7 +34,7 @@ from apigw_doctor.diagnosis.verdict import (
 )
 from apigw_doctor.engine.duckdb_engine import DuckDbEngine, RequestFact, TimesFact
 from apigw_doctor.evidence.crowd import Crowd
-from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, TargetTiming
+from apigw_doctor.evidence.tables import Evidence, GatewayRequest, LambdaInvocation, MetricSeries, TargetTiming
 from apigw_doctor.evidence.traffic import ACCESS, EXECUTION, RequestPlace, Traffic
 from apigw_doctor.model.terms import ApiType, Confidence, EvidenceKind, Kind, Outcome
 from apigw_doctor.model.times import iso_or_none
@@ -109,7 +111,7 @@ def _no_collections() -> Iterator[None]:
 
 def _diagnose(evidence: Evidence, period: Period, hiding: Hiding | None) -> Diagnosis:
     given, evidence = evidence, _within(evidence, period)
-    if given is not evidence and not _requests(evidence) and not _invocations(evidence):
+    if given is not evidence and not _requests(evidence) and not _invocations(evidence) and not evidence.metrics:
         return _nothing_then(given)
     assembled = assemble(evidence)
     everything = msgspec.structs.replace(evidence, requests=list(assembled.requests))
@@ -143,7 +145,29 @@ def _within(evidence: Evidence, period: Period) -> Evidence:
     about = period.widened(_PERIOD_MARGIN_MS) if requests or len(traffic) else period
     invocations = [row for row in evidence.invocations if about.holds(row.begun_at)]
     crowd = evidence.crowd.within(about.holds)
-    return msgspec.structs.replace(evidence, requests=requests, invocations=invocations, traffic=traffic, crowd=crowd)
+    return msgspec.structs.replace(
+        evidence,
+        requests=requests,
+        invocations=invocations,
+        traffic=traffic,
+        crowd=crowd,
+        metrics=[found for row in evidence.metrics if (found := _series_within(row, period)) is not None],
+    )
+
+
+def _series_within(row: MetricSeries, period: Period) -> MetricSeries | None:
+    """The points of the periods that lie inside as a whole; None when the series lies elsewhere."""
+    length = row.period_ms or _PERIOD_MARGIN_MS
+    inside = [(at, value) for at, value in zip(row.times, row.values, strict=True) if period.holds(at)]
+    if period.end is not None:
+        inside = [(at, value) for at, value in inside if at + length <= period.end]
+    outside = (row.last_at is not None and period.start is not None and row.last_at < period.start) or (
+        row.first_at is not None and period.end is not None and row.first_at > period.end
+    )
+    if outside:
+        return None
+    times, values = tuple(at for at, _ in inside), tuple(value for _, value in inside)
+    return msgspec.structs.replace(row, times=times, values=values)
 
 
 def _requests(evidence: Evidence) -> int:
@@ -163,7 +187,7 @@ def _nothing_then(given: Evidence) -> Diagnosis:
     """The answer when all of the evidence lies outside the period that was asked for."""
     window = _window(given)
     headline = f"nothing in the period asked for: what was given runs from {window.from_} to {window.to}"
-    nothing = msgspec.structs.replace(given, requests=[], invocations=[], traffic=Traffic(), crowd=Crowd())
+    nothing = msgspec.structs.replace(given, requests=[], invocations=[], traffic=Traffic(), crowd=Crowd(), metrics=[])
     whole = _diagnose(nothing, Period(), None)
     summary = msgspec.structs.replace(whole.summary, headline=headline)
     return msgspec.structs.replace(whole, summary=summary, coverage=coverage_of(given, Place()), fixes=())
@@ -318,6 +342,8 @@ def _window(evidence: Evidence) -> Window:
         times.extend(at for at in (invocation.begun_at, invocation.finished_at) if at is not None)
     times.extend(evidence.traffic.span() or ())
     times.extend(evidence.crowd.span() or ())
+    if not times:
+        times.extend(at for row in evidence.metrics for at in (row.first_at, row.last_at) if at is not None)
     return Window(from_=iso_or_none(min(times, default=None)), to=iso_or_none(max(times, default=None)))
 
 
@@ -347,10 +373,16 @@ def _where(request: GatewayRequest | None) -> str:
 
 
 def _quiet_headline(evidence: Evidence, near: int, findings: tuple[Finding, ...]) -> str:
+    counted = [finding for finding in findings if finding.name == FAILURES_IN_METRICS]
+    if counted:
+        more = f" (and {_plural(len(counted) - 1, 'place')} more, see the findings)" if len(counted) > 1 else ""
+        return f"{counted[0].detail.partition('; ')[0]}{more}: cause undetermined"
     if _requests(evidence):
         seen = _plural(_requests(evidence), "request")
     elif _invocations(evidence):
         seen = _plural(_invocations(evidence), "invocation")
+    elif counts_server_errors(evidence):
+        return "no request in what was given; its metrics count no failure, which is no proof of health"
     else:
         return "no request and no invocation in what was given" + (
             f"; {_plural(len(findings), 'finding')} about its configuration" if findings else ""
@@ -386,6 +418,8 @@ def _wanted_evidence(evidence: Evidence, judged: list[Judged]) -> tuple[str, ...
 
 def _notes(evidence: Evidence, assembled: Assembled) -> tuple[str, ...]:
     notes = list(evidence.notes)
+    if not _requests(evidence) and (doubt := no_proof(evidence)) is not None:
+        notes.append(doubt)
     if assembled.moved:
         hours = ", ".join(f"{zone / 3_600_000:+.2f} h" for zone in sorted(set(assembled.moved.values())))
         notes.append(
