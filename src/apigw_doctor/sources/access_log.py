@@ -172,6 +172,13 @@ def _literal(text: str) -> str:
     return re.sub(r"(?:\\\s|\s)+", r"\\s*", re.escape(text)) if text.strip() == "" and text else re.escape(text)
 
 
+#: Values with a blank of their own, where a blank ends others.
+_WITH_BLANKS = {
+    "routeKey": r"((?:[A-Z]+ (?=/))?\S*)",
+    "requestTime": r"(\d{1,2}/[A-Z][a-z]{2}/[\d:]+ [+-]\d{4}|\S*)",
+}
+
+
 def _value_pattern(variable: str, before: str, after: str) -> str:
     # Every alternative excludes its own delimiter, so that a hostile line cannot make the match explode.
     if variable in ("error.messageString", "error.message", "integration.error", "integrationErrorMessage"):
@@ -184,6 +191,8 @@ def _value_pattern(variable: str, before: str, after: str) -> str:
         return f"([^{re.escape(after[:1])}]*)"
     if after == "":
         return r"(.*)"
+    if variable in _WITH_BLANKS:
+        return _WITH_BLANKS[variable]
     return r"(\S*)" if after[:1].isspace() or after[:1] in "})" else r"(.*?)"
 
 
@@ -460,7 +469,7 @@ def _fill_api_type(facts: Facts, context: Context) -> None:
 
 _CLF = re.compile(
     r"(\S+) (\S+) (\S+) \[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})\]"
-    r' ?"(\w+) (\S*) ([^"]*)" (\d{3}|-) (\S+)(?: (\S+))?(?: (\S+))?.*'
+    r' ?"(\w+) ((?:[A-Z]+ (?=/))?\S*) ([^"]*)" (\d{3}|-) (\S+)(?: (\S+))?(?: (\S+))?.*'
 )
 _XML = re.compile(r"<request id=\"([^\"]*)\">(.*?)</request>", re.DOTALL)
 _CSV = re.compile(
