@@ -431,6 +431,10 @@ _TEXTS = {
 }
 
 
+#: Where these are, the route key is no method and path, but what a message said.
+_OF_MESSAGES = frozenset({"eventType", "connectionId"})
+
+
 def _fill_identity(facts: Facts, context: Context) -> None:
     first(facts, "request_id", context.get("requestId"))
     if (lambda_id := context.get("integration.requestId")) is not None and UUID.fullmatch(lambda_id):
@@ -442,7 +446,7 @@ def _fill_identity(facts: Facts, context: Context) -> None:
     if "integration.uri" in context:
         first(facts, "function", function_from_uri(context["integration.uri"])[0])
     route_key = context.get("routeKey")
-    if route_key is not None and " " in route_key:
+    if route_key is not None and " " in route_key and not context.keys() & _OF_MESSAGES:
         method, _, route = route_key.partition(" ")
         first(facts, "method", context.get("httpMethod", method))
         first(facts, "route", route)
@@ -467,20 +471,16 @@ def _fill_api_type(facts: Facts, context: Context) -> None:
         facts["api_type"] = ApiType.REST
 
 
-_CLF = re.compile(
-    r"(\S+) (\S+) (\S+) \[(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})\]"
-    r' ?"(\w+) ((?:[A-Z]+ (?=/))?\S*) ([^"]*)" (\d{3}|-) (\S+)(?: (\S+))?(?: (\S+))?.*'
-)
+#: What the console's formats begin with, and a status.
+_TIME = r"(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})"
+_WHO_CLF = rf"(\S+) (\S+) (\S+) \[{_TIME}\] ?"
+_WHO_CSV = rf'([^,\s]+),([^,]*),([^,]*),"?{_TIME}"?,'
+_EVENT = "(CONNECT|MESSAGE|DISCONNECT)"
+_STATUS = r"(\d{3}|-)"
 _XML = re.compile(r"<request id=\"([^\"]*)\">(.*?)</request>", re.DOTALL)
-_CSV = re.compile(
-    r'([^,\s]+),([^,]*),([^,]*),"?(\d{1,2}/[A-Z][a-z]{2}/\d{4}:[\d:]+ [+-]\d{4})"?'
-    r",(\w+),([^,]*),([^,]*),(\d{3}|-),([^,]*),([^,\s]+)(?:,([^,\s]+))?(?:,.*)?"
-)
-_CONSOLE_ORDER = [
-    "identity.sourceIp",
-    "identity.caller",
-    "identity.user",
-    "requestTime",
+_WHO = ("identity.sourceIp", "identity.caller", "identity.user", "requestTime")
+_OF_REST = (
+    *_WHO,
     "httpMethod",
     "resourcePath",
     "protocol",
@@ -488,12 +488,38 @@ _CONSOLE_ORDER = [
     "responseLength",
     "requestId",
     "extendedRequestId",
-]
+)
+_OF_WEBSOCKET = (*_WHO, "eventType", "routeKey", "connectionId", "status", "requestId")
+_OF_HTTP = tuple(name for name in _OF_REST if name not in ("identity.caller", "identity.user", "extendedRequestId"))
+#: Patterns of a line and what their groups are; a WebSocket's line looks like one of REST, so it comes first.
+_CLF = (
+    (re.compile(rf'{_WHO_CLF}"{_EVENT} ([^"]*) (?!HTTP/)(\S+)" {_STATUS} (\S+)(?: .*)?'), _OF_WEBSOCKET),
+    (
+        re.compile(rf'{_WHO_CLF}"(\w+) ((?:[A-Z]+ (?=/))?\S*) ([^"]*)" {_STATUS} (\S+)(?: (\S+))?(?: (\S+))?.*'),
+        _OF_REST,
+    ),
+)
+_CSV = (
+    (re.compile(rf"{_WHO_CSV}{_EVENT},([^,]*),(?!HTTP/)([^,\s]+),{_STATUS},([^,\s]+)(?:,.*)?"), _OF_WEBSOCKET),
+    (
+        re.compile(rf"{_WHO_CSV}(\w+),([^,]*),([^,]*),{_STATUS},([^,]*),([^,\s]+)(?:,([^,\s]+))?(?:,.*)?"),
+        _OF_REST,
+    ),
+    (
+        re.compile(rf'([^,\s]+),"?{_TIME}"?,(\w+),([^,]*),([^,]*),{_STATUS},([^,]*),([^,\s]+)(?:,.*)?'),
+        _OF_HTTP,
+    ),
+)
 
 
-def _console(values: tuple[str | None, ...]) -> Context:
+def _console(line: str, forms: tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]) -> Context | None:
+    """What a line of one of the console's formats tells."""
+    tried = ((pattern.fullmatch(line), variables) for pattern, variables in forms)
+    match, variables = next((found for found in tried if found[0] is not None), (None, ()))
+    if match is None:
+        return None
     found: Context = {}
-    for variable, value in zip(_CONSOLE_ORDER, values, strict=False):
+    for variable, value in zip(variables, match.groups(), strict=True):
         if variable == "extendedRequestId" and (value is None or EXTENDED.fullmatch(value) is None):
             continue
         name = "routeKey" if variable == "resourcePath" and value and " " in value else variable
@@ -503,14 +529,12 @@ def _console(values: tuple[str | None, ...]) -> Context:
 
 def _clf(line: str) -> Context | None:
     """The console's CLF format: `ip caller user [time] "GET /path HTTP/1.1" status length requestId`."""
-    match = _CLF.fullmatch(line)
-    return _console(match.groups()) if match else None
+    return _console(line, _CLF)
 
 
 def _csv(line: str) -> Context | None:
     """The console's CSV format, without a header."""
-    match = _CSV.fullmatch(line)
-    return _console(match.groups()) if match else None
+    return _console(line, _CSV)
 
 
 def _xml(line: str) -> Context | None:
