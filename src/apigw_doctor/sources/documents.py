@@ -88,7 +88,10 @@ def _list(values: list[Any], outer: Wrapped, depth: int) -> Iterator[Wrapped]:
         elif isinstance(item, dict):
             yield from unwrap(item, outer, depth + 1)
         elif isinstance(item, str):
-            yield msgspec.structs.replace(outer, text=item)
+            if (inner := delivered(item)) is None:
+                yield msgspec.structs.replace(outer, text=item)
+            for document in inner or ():
+                yield from unwrap(document, outer, depth + 1)
 
 
 def _query_row(cells: list[dict[str, Any]], outer: Wrapped) -> Wrapped:
@@ -189,6 +192,10 @@ def _plain_object(value: dict[str, Any], outer: Wrapped, depth: int) -> Iterator
         if isinstance(inner, dict) and (_holds_message(inner)):
             yield from unwrap(inner, here, depth + 1)
             return
+    if (payloads := delivered(_data_of(value) or "")) is not None:
+        for payload in payloads:
+            yield from unwrap(payload, outer, depth + 1)
+        return
     yield msgspec.structs.replace(here, value=value, text=None)
 
 
@@ -275,7 +282,7 @@ def _as_text(item: object) -> str:
 
 
 def _encoded(value: dict[str, Any]) -> list[Any] | None:
-    """Documents that travel as base64 and gzip: subscriptions to Lambda, Kinesis and Firehose."""
+    """Documents that travel as base64 and gzip: subscriptions to Lambda, Kinesis and Firehose, in their batches."""
     if isinstance(logs := value.get("awslogs"), dict) and isinstance(logs.get("data"), str):
         return _inflate(logs["data"])
     records = value.get("Records", value.get("records"))
@@ -283,14 +290,36 @@ def _encoded(value: dict[str, Any]) -> list[Any] | None:
         return None
     found: list[Any] = []
     for record in records:
-        if not isinstance(record, dict):
-            continue
-        data = record.get(
-            "data", (record.get("kinesis") or {}).get("data") if isinstance(record.get("kinesis"), dict) else None
-        )
-        if isinstance(data, str):
+        if isinstance(record, dict) and (data := _data_of(record)) is not None:
             found.extend(_inflate(data) or [])
     return found or None
+
+
+def _data_of(record: dict[str, Any]) -> str | None:
+    """The payload of a record: of Firehose, of `aws kinesis get-records`, or of Kinesis as a function gets it."""
+    kinesis = record.get("kinesis")
+    return _first_text(record, ("data", "Data")) or _first_text(kinesis if isinstance(kinesis, dict) else {}, ("data",))
+
+
+#: gzip in base64
+_GZIP = "H4sI"
+
+
+def delivered(text: str) -> list[Any] | None:
+    """What a subscription delivers, as base64 of gzip and nothing else: one payload, or several between blanks.
+
+    >>> delivered("H4sIAAAAAAAA") is None
+    True
+    """
+    if not text.startswith(_GZIP):
+        return None
+    found: list[Any] = []
+    for token in text.split():
+        payloads = _inflate(token) if token.startswith(_GZIP) else None
+        if not payloads or not all(isinstance(one, dict) and "messageType" in one for one in payloads):
+            return None
+        found.extend(payloads)
+    return found
 
 
 def _inflate(data: str) -> list[Any] | None:

@@ -270,6 +270,10 @@ class FileReader:
             return True
         if text[0].isdigit() or text[0] == "(":
             return False  # the usual log line
+        if (payloads := documents.delivered(text)) is not None:
+            for payload in payloads:
+                self._document(json_blocks.Document(number, payload, ""))
+            return True
         if json_blocks.starts(text) and not (self._last.continues and text[:1].isspace()):
             return self._json(number, text)
         if self._edge.header(text):

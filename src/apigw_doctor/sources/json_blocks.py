@@ -15,7 +15,7 @@ _GIVE_UP_AFTER = 64_000_000
 _MOST_HEAD_LINES = 40
 #: Depth between the elements of an object's array.
 _IN_ARRAY = 2
-_START = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:[\[{]|"@|\]|$))')
+_START = re.compile(r'\s*(?:\{\s*(?:"|\}|$)|\[\s*(?:[\[{]|"@|"H4sI|\]|$))')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 _ARRAYS = re.compile(r'"(events|results|logEvents|Traces|Records|records|items|Items|hits)"\s*:\s*\[\s*$')
 #: Half of a surrogate pair is no character, and could not be written again.
