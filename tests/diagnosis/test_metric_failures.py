@@ -9,6 +9,8 @@ from apigw_doctor.diagnosis.metric_failures import failures_in_metrics, no_proof
 from apigw_doctor.diagnosis.verdict import Finding
 from apigw_doctor.evidence.tables import (
     ApiSettings,
+    Cite,
+    ConcurrencySettings,
     Evidence,
     FunctionSettings,
     GatewayRequest,
@@ -144,6 +146,17 @@ def test_a_function_behind_the_api_is_told_with_it_and_another_by_itself() -> No
     assert "failed invocation (Errors) of function nightly-fn" in other.detail
     assert other.command is not None
     assert "/aws/lambda/nightly-fn" in other.command
+
+
+def test_a_throttled_function_is_told_with_what_is_reserved_for_it() -> None:
+    rows = series("Throttles", 6, place=("FunctionName=orders-fn",))
+    cite = Cite(origin="aws/get-function-concurrency-orders-fn.json:1", text="")
+    (finding,) = found(rows, concurrency=[ConcurrencySettings(reserved=5, cites=(cite,))])
+    assert "5 environments are reserved for orders-fn" in finding.detail
+    for name in ("orders-fn-2", "all-orders-fn"):
+        other = Cite(origin=f"aws/get-function-concurrency-{name}.json:1", text="")
+        (finding,) = found(rows, concurrency=[ConcurrencySettings(reserved=5, cites=(other,))])
+        assert "reserved" not in finding.detail
 
 
 def test_failed_invocations_in_a_lambda_log_are_those_of_the_metric() -> None:

@@ -4,6 +4,7 @@ Metrics do not tell single requests: how many failed, when and where is all that
 with the failures that the evidence holds, period by period; what is left over is the finding.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -306,6 +307,7 @@ def _finding(one: _Failing, evidence: Evidence, behind: list[_Failing]) -> Findi
         *_latencies(one, evidence),
         *_limits(one, evidence),
         *(_function(other, evidence) for other in behind),
+        *(words for other in (one, *behind) for words in _reserved(other, evidence)),
         *_caveats(one),
         f"metrics do not tell single requests: the cause is undetermined until {why}",
     ]
@@ -417,6 +419,16 @@ def _function(one: _Failing, evidence: Evidence) -> str:
     counts = " and ".join(f"{tally.total:,.0f} {name}" for name, tally in one.tallies.items())
     reached = "".join(f", {words}" for words in _reached(one, evidence, "Duration"))
     return f"Lambda counts {counts} of {one.dimensions['FunctionName']}{reached}"
+
+
+def _reserved(one: _Failing, evidence: Evidence) -> list[str]:
+    """What is reserved for a throttled function, where a file's name says that it is about that function."""
+    name = one.dimensions.get("FunctionName")
+    if name is None or "Throttles" not in one.tallies:
+        return []
+    about = re.compile(rf"(?:^|[/\\]|concurrency[-_.]){re.escape(name)}(?=[./\\:]|$)")
+    found = {row.reserved for row in evidence.concurrency if row.cites and about.search(row.cites[0].origin)}
+    return [f"{found.pop():,} environments are reserved for {name}"] if len(found) == 1 else []
 
 
 def _caveats(one: _Failing) -> list[str]:

@@ -166,8 +166,14 @@ def _series_within(row: MetricSeries, period: Period) -> MetricSeries | None:
     )
     if outside:
         return None
-    times, values = tuple(at for at, _ in inside), tuple(value for _, value in inside)
-    return msgspec.structs.replace(row, times=times, values=values)
+    first, last = row.first_at, row.last_at
+    return msgspec.structs.replace(
+        row,
+        times=tuple(at for at, _ in inside),
+        values=tuple(value for _, value in inside),
+        first_at=first if first is None or period.start is None else max(first, period.start),
+        last_at=last if last is None or period.end is None else min(last, period.end),
+    )
 
 
 def _requests(evidence: Evidence) -> int:
