@@ -270,6 +270,7 @@ _NUMBERS = st.from_regex(
 @settings(max_examples=3000, deadline=None)
 @example("received 12345678-1234-1234-1234-123456789abc")
 @example("x" * 395 + " 1234567")
+@example("-> 200:00000000000a'calling ")
 def test_texts_that_differ_only_in_ids_and_numbers_announce_the_same_call(text: str) -> None:
     """So that one of them has to be looked at."""
     module = native()
