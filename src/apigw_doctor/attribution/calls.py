@@ -68,7 +68,8 @@ _INCOMING = re.compile(
 _AGAIN = re.compile(r"(?i)\bretrying\b|\bwill retry\b")
 _ANSWER = r"(?<!waiting )(?<!waiting for )(?<!waiting for a )(?<!waiting for the )(?<!no )\b(?:response|answer|reply)\b"
 _RETURN = re.compile(
-    r"(?i)(?:^|\s)-> ?(?:(?!https?:|connecting\b)[^\s:/]+\s*$)|-> ?\d+\b(?![.:](?:\d|[0-9a-fA-F]{12}))|\b\d{3} in [\d.]+ ?m?s\b"
+    r"(?i)(?:^|\s)-> ?(?:(?!https?:|connecting\b)[^\s:/]+\s*$)|-> ?\d+\b(?![.:](?:\d|[0-9a-fA-F]{12}))"
+    r"|\b\d{3} in [\d.]+ ?m?s\b"
     r"|\b(?:ok|took|returned|done|finished|completed|succeeded|connected|established|failed|refused|timed out)\b"
     rf"|{_ANSWER}.{{0,30}}\b[1-5]\d\d\b|\breceived (?:response|answer|reply)\b|\b(?:got|received) \d+\b"
     r"|\bHTTP/\d(?:\.\d)?[\"']?\s+[1-5]\d\d\b|(?:^|\s)<-{1,3} ?(?:HTTP|\d{3}|END|ERROR)\b|\bhttp-outgoing-\d+ <<"
