@@ -24,6 +24,8 @@ _MINUTE_MS = 60_000.0
 #: A request may be counted in the minute of its arrival or of its answer.
 _SLACK_MS = 60_000.0
 _MOST = 1e15
+#: So much more time outside the integration is seldom spent.
+_APART_MS = 1000.0
 _FAILURES: dict[str, tuple[str, ...]] = {
     _GATEWAY: ("5XXError", "5xx", "IntegrationError", "ExecutionError"),
     _LAMBDA: ("Errors", "Throttles"),
@@ -359,11 +361,19 @@ def _latencies(one: _Failing, evidence: Evidence) -> list[str]:
         return _reached(one, evidence, "Duration")
     if one.namespace != _GATEWAY:
         return []
-    found = _reached(one, evidence, "IntegrationLatency") + _reached(one, evidence, "Latency")
-    return [*found, "requests that a timer cut may be without IntegrationLatency"] if len(found) == 2 else found
+    inner, whole = _peak(one, evidence, "IntegrationLatency"), _peak(one, evidence, "Latency")
+    if inner is None or whole is None or whole[1] - inner[1] < _APART_MS:
+        return _reached(one, evidence, "IntegrationLatency") or _reached(one, evidence, "Latency")
+    told = _reached(one, evidence, "IntegrationLatency") + _reached(one, evidence, "Latency")
+    return [*told, "requests that a timer cut may be without IntegrationLatency"]
 
 
 def _reached(one: _Failing, evidence: Evidence, metric: str) -> list[str]:
+    peak = _peak(one, evidence, metric)
+    return [] if peak is None else [f"{peak[0]} reached {peak[1]:,.0f} ms then"]
+
+
+def _peak(one: _Failing, evidence: Evidence, metric: str) -> tuple[str, float] | None:
     """The highest value in the failing minutes; of the same place, else of one that the label lacks."""
     rows = [row for row in evidence.metrics if row.namespace == one.namespace and row.metric == metric]
     for place in (one.dimensions, {}):
@@ -377,8 +387,8 @@ def _reached(one: _Failing, evidence: Evidence, metric: str) -> list[str]:
             ]
             if values:
                 of = metric if statistic in ("Maximum", "p100") else f"the {statistic} of {metric}"
-                return [f"{of} reached {max(values):,.0f} ms then"]
-    return []
+                return of, max(values)
+    return None
 
 
 def _overlaps(one: _Failing, at: float, period_ms: float) -> bool:
