@@ -42,10 +42,19 @@ def hear(evidence: Evidence) -> Witnesses:
     _traces(found, evidence.segments)
     index = _Index(found.requests, evidence.traffic)
     told: dict[str, GatewayRequest] = {}
+    edges = {edge.edge_request_id for edge in evidence.edge if edge.edge_request_id}
+    of_edges: dict[str, ClientReply] = {}
+    by_edge: dict[str, GatewayRequest] = {}
     for reply in evidence.clients:
         request = index.of_client(reply)
+        if request is None and reply.edge_request_id is not None and reply.edge_request_id in edges:
+            # What the edge itself answered: the same failure as the edge's own line.
+            of_edges.setdefault(reply.edge_request_id, reply)
+            continue
         if request is not None:
             told[request.key] = request = _told_by(request, reply)
+            if reply.edge_request_id is not None:
+                by_edge.setdefault(reply.edge_request_id, request)
         if request is None and (request := _from_client(reply)) is not None:
             found.requests.append(request)
         if request is not None:
@@ -65,12 +74,14 @@ def hear(evidence: Evidence) -> Witnesses:
         if request is not None:
             found.load_balancers.setdefault(request.key, line)
     for number, edge in enumerate(evidence.edge):
-        request = index.of_edge(edge)
+        request = by_edge.get(edge.edge_request_id or "") or index.of_edge(edge)
         if request is None and edge.status is not None and edge.status >= _FAILED:
-            request = _from_edge(edge, number)
+            request = index.answered_well(edge, number) or _from_edge(edge, number)
             found.requests.append(request)
         if request is not None:
             found.edges.setdefault(request.key, edge)
+            if (seen := of_edges.get(edge.edge_request_id or "")) is not None:
+                found.clients.setdefault(request.key, seen)
     return found
 
 
@@ -140,6 +151,41 @@ class _Index:
         ]
         alone = len(fitting) == 1 and not self._others(begin, edge.method, edge.path, endpoint=False)
         return fitting[0] if alone else None
+
+    def answered_well(self, edge: EdgeRequest, number: int) -> GatewayRequest | None:
+        """The one well-answered request that fits the edge's failure; of much input it has no row, and so no id."""
+        begin = edge.ended_at - (edge.time_taken_ms or 0.0)
+        traffic = self._traffic
+        fitting = [
+            one
+            for one in traffic.numbers_near(begin - BEFORE_MS, begin + AFTER_MS)
+            if _same_path(place := traffic.places[traffic.place[one]], edge.path)
+            and (edge.method is None or place.method in (None, edge.method, "ANY"))
+        ]
+        rows = any(_near(row, begin) and _same_path(row, edge.path) for row in self._requests)
+        if len(fitting) != 1 or rows:
+            return None
+        one = fitting[0]
+        place = traffic.places[traffic.place[one]]
+        ended_at, integration_ms = traffic.ended_at[one], traffic.integration_ms[one]
+        return GatewayRequest(
+            key=f"edge:{edge.edge_request_id or number}",
+            api_type=place.api_type,
+            api_id=place.api_id,
+            stage=place.stage,
+            method=place.method,
+            route=place.route,
+            path=place.path or edge.path,
+            function=place.function,
+            status=traffic.status[one] or None,
+            arrived_at=traffic.arrived_at[one],
+            completed_at=None if ended_at != ended_at else ended_at,
+            integration_latency_ms=None if integration_ms != integration_ms else integration_ms,
+            completed_well=True,
+            was_sent=True,
+            sources=(EvidenceKind.EDGE_LOG,),
+            cites=edge.cites,
+        )
 
     def _others(self, begin: float, method: str | None, path: str | None, *, endpoint: bool) -> bool:
         """A well-answered request without a row fits as well; with `endpoint` only those that call no function."""

@@ -274,6 +274,8 @@ class ClientReply(Row, frozen=True, kw_only=True):
     gave_up: bool = False
     #: came from a CloudFront distribution or edge-optimised endpoint
     via_edge: bool = False
+    #: the edge's own id of the request (`x-amz-cf-id`)
+    edge_request_id: str | None = None
     method: str | None = None
     host: str | None = None
     path: str | None = None

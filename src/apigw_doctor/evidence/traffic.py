@@ -158,11 +158,15 @@ class Traffic:
 
     def near(self, start: float, end: float) -> list[RequestPlace]:
         """Places of the requests that arrived in this span of time, one entry a request."""
+        return [self.places[self.place[number]] for number in self.numbers_near(start, end)]
+
+    def numbers_near(self, start: float, end: float) -> list[int]:
+        """Numbers of the requests that arrived in this span of time."""
         if self._order is None or len(self._order) != len(self):
             self._order = array("Q", sorted(range(len(self)), key=self.arrived_at.__getitem__))
             self._arrivals = array("d", map(self.arrived_at.__getitem__, self._order))
         low, high = bisect_left(self._arrivals, start), bisect_right(self._arrivals, end)
-        return [self.places[self.place[number]] for number in self._order[low:high]]
+        return list(self._order[low:high])
 
     def records(self) -> Iterator[tuple[object, ...]]:
         """Every request as a tuple, its place written out; for comparisons."""

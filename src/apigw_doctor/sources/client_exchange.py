@@ -24,6 +24,7 @@ _ID_HEADERS = {
     "x-amzn-requestid": "request_id",
     "x-amz-apigw-id": "extended_request_id",
     "apigw-requestid": "http_api_id",
+    "x-amz-cf-id": "edge_request_id",
     "x-amzn-errortype": "error_type",
 }
 _EDGE_HEADERS = ("x-cache", "via", "x-amz-cf-id", "x-amz-cf-pop", "server")
@@ -106,6 +107,7 @@ class Exchange:
         name = name.lower()
         if name in _ID_HEADERS and value:
             self.facts[_ID_HEADERS[name]] = value.partition(":")[0] if name == "x-amzn-errortype" else value
+            self.facts["via_edge"] = self.facts.get("via_edge", False) or name == "x-amz-cf-id"
             self.cite(line, origin)
         elif name == "x-amzn-trace-id":
             self.set("trace_id", trace_root(value))
