@@ -288,15 +288,19 @@ def _longest(values: Sequence[float], without: int | None) -> float | None:
 
 
 def _following(function: _Function, own: LambdaInvocation) -> list[float]:
-    """Times of the next invocations of the function, by begin; a killed one took for ever."""
+    """Times of the next invocations after this one, by begin; a killed one took for ever.
+
+    What began while this one ran met the same trouble, and says nothing of afterwards.
+    """
     begun = own.begun_at
     if begun is None:
         return []
-    start = bisect_right(function.row_begins, begun)
+    over = max(begun, own.finished_at or begun)
+    start = bisect_right(function.row_begins, over)
     last = start + _NEXT
     near = list(zip(function.row_begins[start:last], function.row_times[start:last], strict=True))
     members = function.members
-    start = bisect_right(members.begun_at, begun)
+    start = bisect_right(members.begun_at, over)
     near += [
         (members.begun_at[place], members.own_ms[place])
         for place in range(start, min(start + _NEXT, len(members.begun_at)))

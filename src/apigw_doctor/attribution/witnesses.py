@@ -41,25 +41,44 @@ def hear(evidence: Evidence) -> Witnesses:
     found = Witnesses(requests=list(evidence.requests))
     _traces(found, evidence.segments)
     index = _Index(found.requests, evidence.traffic)
+    seen = _clients(found, evidence, index)
+    _load_balancers(found, evidence, index)
+    _edges(found, evidence, index, seen)
+    return found
+
+
+class _SeenAtEdge(msgspec.Struct):
+    """What callers saw of the edge, by the edge's own request id."""
+
+    #: replies of the edge itself, whose request no gateway record tells
+    replies: dict[str, ClientReply] = {}
+    requests: dict[str, GatewayRequest] = {}
+
+
+def _clients(found: Witnesses, evidence: Evidence, index: "_Index") -> _SeenAtEdge:
+    seen = _SeenAtEdge()
     told: dict[str, GatewayRequest] = {}
     edges = {edge.edge_request_id for edge in evidence.edge if edge.edge_request_id}
-    of_edges: dict[str, ClientReply] = {}
-    by_edge: dict[str, GatewayRequest] = {}
     for reply in evidence.clients:
         request = index.of_client(reply)
-        if request is None and reply.edge_request_id is not None and reply.edge_request_id in edges:
+        at_edge = reply.edge_request_id if reply.edge_request_id in edges else None
+        if request is None and at_edge is not None:
             # What the edge itself answered: the same failure as the edge's own line.
-            of_edges.setdefault(reply.edge_request_id, reply)
+            seen.replies.setdefault(at_edge, reply)
             continue
         if request is not None:
             told[request.key] = request = _told_by(request, reply)
-            if reply.edge_request_id is not None:
-                by_edge.setdefault(reply.edge_request_id, request)
-        if request is None and (request := _from_client(reply)) is not None:
+            if at_edge is not None:
+                seen.requests.setdefault(at_edge, request)
+        elif (request := _from_client(reply)) is not None:
             found.requests.append(request)
         if request is not None:
             found.clients.setdefault(request.key, reply)
     found.requests = [told.get(request.key, request) for request in found.requests]
+    return seen
+
+
+def _load_balancers(found: Witnesses, evidence: Evidence, index: "_Index") -> None:
     alone = not evidence.requests and not len(evidence.traffic)
     for number, line in enumerate(evidence.load_balancer):
         request = index.of_load_balancer(line)
@@ -73,16 +92,19 @@ def hear(evidence: Evidence) -> Witnesses:
             found.requests.append(request)
         if request is not None:
             found.load_balancers.setdefault(request.key, line)
+
+
+def _edges(found: Witnesses, evidence: Evidence, index: "_Index", seen: _SeenAtEdge) -> None:
     for number, edge in enumerate(evidence.edge):
-        request = by_edge.get(edge.edge_request_id or "") or index.of_edge(edge)
+        own_id = edge.edge_request_id or ""
+        request = seen.requests.get(own_id) or index.of_edge(edge)
         if request is None and edge.status is not None and edge.status >= _FAILED:
             request = index.answered_well(edge, number) or _from_edge(edge, number)
             found.requests.append(request)
         if request is not None:
             found.edges.setdefault(request.key, edge)
-            if (seen := of_edges.get(edge.edge_request_id or "")) is not None:
-                found.clients.setdefault(request.key, seen)
-    return found
+            if own_id in seen.replies:
+                found.clients.setdefault(request.key, seen.replies[own_id])
 
 
 class _Index:

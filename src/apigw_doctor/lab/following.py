@@ -14,7 +14,7 @@ from apigw_doctor.lab.clock import Clock
 from apigw_doctor.lab.gateway.front import AUTHORIZER_PLAN
 from apigw_doctor.lab.gateway.routing import find_route
 from apigw_doctor.lab.invoking import Answer, Invoker, Trace
-from apigw_doctor.lab.playing import _backend, _Stage
+from apigw_doctor.lab.playing import Stage, backend_plan
 from apigw_doctor.lab.records import Journal
 from apigw_doctor.lab.scenarios.incident import Call, Incident
 from apigw_doctor.lab.setup import LabApi, LabSetup
@@ -66,10 +66,10 @@ class BackendPlans(dict[str, dict[str, str]]):
     def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as in the standard library
         """The plan for the request with this trace."""
         call = self._schedule.backend(key)
-        return default if call is None or call.course.lambda_target else _backend(call)
+        return default if call is None or call.course.lambda_target else backend_plan(call)
 
 
-class Staged(_Stage):
+class Staged(Stage):
     """An incident's services and plans without its callers: those come from outside."""
 
     def __init__(self, incident: Incident, clock: Clock, seed: int) -> None:

@@ -58,12 +58,14 @@ def play_incident(incident: Incident, *, seed: int, scale: float) -> Played:
     """Play an incident from beginning to end on a clock of its own."""
 
     async def main(clock: Clock) -> Played:
-        return await _Stage(incident, clock, seed).play()
+        return await Stage(incident, clock, seed).play()
 
-    return run(main, scale=scale, start_ms=DEFAULT_START_MS + (seed % 365) * _DAY_MS)
+    return run(main, scale=scale, start_ms=DEFAULT_START_MS - (seed % 365) * _DAY_MS)
 
 
-class _Stage:
+class Stage:
+    """One incident on its clock: the world, the functions, the gateway, and who calls them."""
+
     def __init__(self, incident: Incident, clock: Clock, seed: int) -> None:
         self._incident, self._clock, self._seed = incident, clock, seed
         self._journal = Journal()
@@ -78,6 +80,7 @@ class _Stage:
         )
 
     async def play(self) -> Played:
+        """Make all calls and wait until everything that they began has ended."""
         incident = self._incident
         # Functions start last of all, for they are told the addresses of the services.
         await self._world.start()
@@ -122,7 +125,7 @@ class _Stage:
 
     async def _call(self, caller: Caller, call: Call, root: str) -> None:
         if not call.course.lambda_target:
-            self._world.backend[root] = _backend(call)
+            self._world.backend[root] = backend_plan(call)
         await self._until(call.at_ms)
         api = self._world.setup.api
         host = self._incident.edge_host if call.edge else api.domain_name
@@ -160,6 +163,8 @@ class _Stage:
             "init_ms": sum(part.ms for part in call.course.init),
             "services": self._world.addresses,
             "cold": call.cold,
+            # As Powertools' correlation ids do; without it dense traffic leaves more than one run that fits a request.
+            "log_request_id": True,
             **call.plan,
         }
 
@@ -209,7 +214,7 @@ def _step(part: Part) -> dict[str, Any]:
     return {"do": "hang"} if part.ms == float("inf") else {"do": "work", "ms": part.ms}
 
 
-def _backend(call: Call) -> dict[str, str]:
+def backend_plan(call: Call) -> dict[str, str]:
     """How an HTTP backend is to answer this call."""
     spent_ms = sum(part.ms for part in call.course.run)
     plan = {"ms": str(min(spent_ms, _FOREVER_MS))}

@@ -36,8 +36,9 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
 
     ## How it decides
     The execution log starts the authorizer and never completes it, nothing was sent to the integration, and
-    seconds passed; or an HTTP API failed at the fixed limit of its authorizers without an integration; or the access log has an authorizer latency of seconds, a failing authorizer status and no
-    integration. An authorizer that fails at once ran into no timer.
+    seconds passed; or an HTTP API failed at the fixed limit of its authorizers without an integration; or
+    the access log has an authorizer latency of seconds, a failing authorizer status and no integration. An
+    authorizer that fails at once ran into no timer.
 
     ## What would mislead it
     "configuration error: Authorizer error" sounds like configuration. A policy that cannot be parsed really

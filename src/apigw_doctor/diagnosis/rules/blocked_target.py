@@ -48,8 +48,9 @@ def blocked_target(
 
     ## How it decides
     The silence follows the start of a connection, or one attempt to connect after the other ran into the client's
-    own timer; no such line in the whole log was ever followed by anything; calls to other targets did return. Where there were no other calls, or the log only says in words
-    that the connection timed out, it is `possible`.
+    own timer; no such line in the whole log was ever followed by anything; calls to other targets did
+    return. Where there were no other calls, or the log only says in words that the connection timed out, it
+    is `possible`.
 
     ## What would mislead it
     If the same connection came up in other requests this one call stalled (DEP101). If every call hangs
