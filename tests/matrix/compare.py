@@ -24,7 +24,7 @@ GENERAL_CAUSES = {
     "dependency-resuming": {"backend-slower-than-limit"},
     "connection-pool-exhausted": {"backend-slower-than-limit"},
     "lazy-initialization": {"backend-slower-than-limit"},
-    "init-timeout": {"backend-slower-than-limit"},
+    "init-timeout": {"backend-slower-than-limit", "function-timeout"},
     "stalled-call": {"function-timeout"},
     "retry-product": {"function-timeout"},
     "event-loop-not-drained": {"function-timeout"},

@@ -60,7 +60,9 @@ def dependency_resuming(
     if invocation is None:
         return without_invocation(request, pairing)
     idle = surroundings.idle_before_ms
-    warm = invocation.first_in_stream is not True and cold_ms(invocation, request) < _SOME_INIT_MS
+    # Who comes while it wakes up may need a new environment; what was slow in a warm one as well is no matter of that.
+    warm = invocation.first_in_stream is not True or surroundings.laters_slow > 0
+    warm = warm and cold_ms(invocation, request) < _SOME_INIT_MS
     if not warm or not surroundings.fast_afterwards or idle is None or idle < _IDLE_MS:
         return None
     if surroundings.same_function_slow and surroundings.same_function_slow > surroundings.same_function // 3:
