@@ -24,6 +24,8 @@ from apigw_doctor.model.terms import ApiType, EvidenceKind
 BEFORE_MS, AFTER_MS = 1000.0, 2500.0
 _FAILED = 500
 _CLIENT_CLOSED = 460
+#: Edge logs tell whole seconds.
+_ANSWER_SLACK_MS = 1000.0
 
 
 class Witnesses(msgspec.Struct):
@@ -183,6 +185,8 @@ class _Index:
             for one in traffic.numbers_near(begin - BEFORE_MS, begin + AFTER_MS)
             if _same_path(place := traffic.places[traffic.place[one]], edge.path)
             and (edge.method is None or place.method in (None, edge.method, "ANY"))
+            # One that was answered before the edge gave up is not what the edge waited for.
+            and traffic.ended_at[one] >= edge.ended_at - _ANSWER_SLACK_MS
         ]
         rows = any(_near(row, begin) and _same_path(row, edge.path) for row in self._requests)
         if len(fitting) != 1 or rows:

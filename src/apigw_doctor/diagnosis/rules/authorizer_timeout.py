@@ -76,9 +76,7 @@ def authorizer_timeout(clocks: Clocks, request: GatewayRequest | None) -> Answer
         ),
         boundary=Boundary.AUTHORIZER_TIMEOUT,
         timer_ms=timer,
-        confidence=Confidence.PROVEN
-        if sure and _AUTHORIZER_WORDS.search(spoken)
-        else _otherwise(started=started or fixed),
+        confidence=Confidence.PROVEN if sure and _AUTHORIZER_WORDS.search(spoken) else _otherwise(started=started),
         spent_ms=spent,
         why_not=(("configuration-error", "seconds passed before it failed"),),
     )
@@ -96,7 +94,9 @@ def _authorized(request: GatewayRequest) -> bool:
 def _at_the_fixed_limit(clocks: Clocks, request: GatewayRequest) -> bool:
     """An HTTP API answered 500 just when its authorizers' fixed limit ran out, and called no integration before.
 
-    Where it cannot reach an integration it answers 503, and that may take as long.
+    Where it cannot reach an integration it answers 503, and that may take as long. A function's own timeout of as many
+    seconds gives the same 500, and an access log without the integration's fields does not tell: never more than
+    possible.
     """
     if request.api_type is not ApiType.HTTP or clocks.elapsed_ms is None or request.status != _FAILED:
         return False
