@@ -7,6 +7,7 @@ Messages of text logs end with a line end, as CloudWatch keeps them.
 import json
 import math
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 
 from apigw_doctor.lab.evidence.forms import digest, iso, lambda_stream, stamp
@@ -75,7 +76,7 @@ def _runtime(name: str) -> tuple[str, str]:
     return version, digest("runtime", version) + digest("runtime", version, 2)
 
 
-class _Writer:
+class _Writer(ABC):
     def __init__(self, function: LabFunction) -> None:
         self.function = function
 
@@ -96,20 +97,25 @@ class _Writer:
             case InvocationEnded():
                 yield from self.ended(record)
 
+    @abstractmethod
     def init_started(self, record: InitStarted, *, again: bool) -> Iterator[tuple[float, str]]:
-        raise NotImplementedError
+        """An environment begins its init phase."""
 
+    @abstractmethod
     def init_ended(self, record: InitEnded) -> Iterator[tuple[float, str]]:
-        raise NotImplementedError
+        """An init phase ended."""
 
+    @abstractmethod
     def started(self, record: InvocationStarted, restore_ms: float | None) -> Iterator[tuple[float, str]]:
-        raise NotImplementedError
+        """An invocation begins."""
 
+    @abstractmethod
     def line(self, record: FunctionLine) -> str:
-        raise NotImplementedError
+        """What the function or its runtime wrote."""
 
+    @abstractmethod
     def ended(self, record: InvocationEnded) -> Iterator[tuple[float, str]]:
-        raise NotImplementedError
+        """An invocation ended."""
 
     @property
     def runtime_arn(self) -> str:
